@@ -124,3 +124,39 @@ type Outcome struct {
 	Verdict    Verdict
 	RetryAfter time.Duration // what the endpoint asked for; 0: nothing
 }
+
+// Due is a delivery that waits for an attempt.
+type Due struct {
+	ID           ID // the delivery's
+	Conversation Conversation
+	// Event is the delivery's event if it is at hand, for a first attempt. Nil: it must be read.
+	Event *Event
+}
+
+// DueList is what an endpoint's schedule holds.
+type DueList struct {
+	// Ready are deliveries that may start, in order.
+	Ready []Due
+	// Behind are deliveries that must wait: an older one of their conversation is held. They are to be
+	// parked.
+	Behind []Due
+	// More says that further ones are due, which the limit left out.
+	More bool
+	// Held says that some conversation of the endpoint is held.
+	Held bool
+	// Next is when the first one that is not due yet will be; zero: there is none.
+	Next time.Time
+	// Last is the greatest id of a fresh delivery that was met.
+	Last ID
+}
+
+// Finished is what the end of an attempt changed.
+type Finished struct {
+	Status Status // zero: the delivery was gone, or had ended before
+	// Held says that the delivery's conversation must wait for it.
+	Held bool
+	// Due is when this delivery, or the one that was parked behind it, is due; zero: neither.
+	Due time.Time
+	// FailingSince is the first failure of the endpoint since its last success; zero: it works.
+	FailingSince time.Time
+}

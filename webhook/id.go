@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -162,3 +163,6 @@ func randomSeq() uint64 {
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
 	return binary.BigEndian.Uint64(b[:]) & (1<<(seqBits-1) - 1)
 }
+
+// Before reports whether id was made before other.
+func (id ID) Before(other ID) bool { return bytes.Compare(id[:], other[:]) < 0 }

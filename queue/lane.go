@@ -1,0 +1,238 @@
+package queue
+
+import (
+	"context"
+	"time"
+
+	"cubeconnect/webhook"
+)
+
+const (
+	// windowSize bounds the deliveries of one endpoint that are held in memory and not in flight.
+	windowSize = 128
+	// maxWindowBytes bounds the payloads held in all windows. Beyond it they are read again when needed.
+	maxWindowBytes = 32 << 20
+	// failingAfter is how many attempts in a row must fail for an endpoint to count as failing.
+	failingAfter = 10
+	// readRetry is the wait after a schedule could not be read.
+	readRetry = time.Second
+)
+
+// lane is one endpoint's part of the queue.
+type lane struct {
+	endpoint uint32
+	window   []webhook.Due                       // may start, in order, as far as their conversations allow
+	loaded   map[webhook.ID]struct{}             // in the window, in flight or being parked
+	talking  map[webhook.Conversation]webhook.ID // in flight
+	parking  map[webhook.Conversation]int        // writes under way that park some of its deliveries
+	busy     int
+	failures int        // attempts that failed since the last success
+	stale    bool       // the disk may have due deliveries that are not loaded
+	held     bool       // a conversation may be held: only the disk knows which
+	last     webhook.ID // the greatest fresh id seen on disk or taken from an offer
+	nextDue  time.Time  // see timers
+	timer    int        // place among the timers, -1: none
+	queued   bool       // in a ring
+}
+
+func (q *Queue) lane(endpoint uint32) *lane {
+	l := q.lanes[endpoint]
+	if l == nil {
+		l = &lane{endpoint: endpoint, loaded: map[webhook.ID]struct{}{}, talking: map[webhook.Conversation]webhook.ID{}, parking: map[webhook.Conversation]int{}, timer: -1, stale: true}
+		q.lanes[endpoint] = l
+	}
+	return l
+}
+
+func (l *lane) isFailing() bool { return l.failures >= failingAfter }
+
+// mayStart reports whether the lane may have one more attempt under way. An endpoint that keeps failing
+// is only probed; any other may, beside others, hold as many slots as are still free.
+func (q *Queue) mayStart(l *lane) bool {
+	c := q.config.Load()
+	limit := c.PerEndpoint
+	switch {
+	case l.isFailing():
+		limit = 1
+	case l.busy < q.busy:
+		limit = min(limit, c.Concurrency-q.busy)
+	}
+	return l.busy < max(1, limit)
+}
+
+// offer takes a fresh delivery into its lane, if nothing stands before it on disk.
+func (q *Queue) offer(d webhook.Due) {
+	l := q.lane(d.ID.Owner())
+	if !l.last.Before(d.ID) {
+		return // the schedule was read after its commit
+	}
+	q.enqueue(l)
+	if l.stale || l.held && d.Conversation != 0 || len(l.window) >= windowSize {
+		l.stale = true
+		return
+	}
+	l.last = d.ID
+	if q.windowBytes > maxWindowBytes {
+		d.Event = nil
+	}
+	q.push(l, d)
+}
+
+func (q *Queue) push(l *lane, d webhook.Due) {
+	l.window = append(l.window, d)
+	l.loaded[d.ID] = struct{}{}
+	q.windowBytes += size(d)
+}
+
+func size(d webhook.Due) int {
+	if d.Event == nil {
+		return 0
+	}
+	return len(d.Event.Payload) + len(d.Event.Raw)
+}
+
+// take removes the i-th delivery from the window; it stays loaded.
+func (q *Queue) take(l *lane, i int) webhook.Due {
+	d := l.window[i]
+	q.windowBytes -= size(d)
+	copy(l.window[i:], l.window[i+1:])
+	l.window[len(l.window)-1] = webhook.Due{}
+	l.window = l.window[:len(l.window)-1]
+	return d
+}
+
+// dropWindow forgets those in the window for which drop is true. They are still on disk.
+func (q *Queue) dropWindow(l *lane, drop func(webhook.Due) bool) {
+	keep := l.window[:0]
+	for _, d := range l.window {
+		if drop(d) {
+			delete(l.loaded, d.ID)
+			q.windowBytes -= size(d)
+			l.stale = true
+		} else {
+			keep = append(keep, d)
+		}
+	}
+	clear(l.window[len(keep):])
+	l.window = keep
+}
+
+// startOne begins an attempt of the lane, and reports whether it may have another.
+func (q *Queue) startOne(ctx context.Context, l *lane) bool {
+	ep := q.store.LookupEndpoint(l.endpoint)
+	if ep == nil || !ep.Enabled {
+		q.rest(l, ep == nil)
+		return false
+	}
+	if !q.mayStart(l) {
+		return false // the end of an attempt brings it back
+	}
+	i := l.startable()
+	if l.stale && (i < 0 || len(l.window) < windowSize/4) {
+		q.load(ctx, l, ep)
+		i = l.startable()
+	}
+	if i < 0 {
+		if len(l.window) >= windowSize {
+			q.unclog(ctx, l, ep)
+		}
+		return false
+	}
+	q.begin(ctx, l, ep, q.take(l, i))
+	return true
+}
+
+// startable returns the place of the first delivery whose conversation has nothing in flight, or -1. While
+// deliveries are being parked, those behind them must not overtake them.
+func (l *lane) startable() int {
+	for i, d := range l.window {
+		if _, talks := l.talking[d.Conversation]; !talks && l.parking[d.Conversation] == 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// rest lets go of a lane whose endpoint takes nothing. [Queue.Wake] brings it back.
+func (q *Queue) rest(l *lane, gone bool) {
+	q.dropWindow(l, func(webhook.Due) bool { return true })
+	q.timers.set(l, time.Time{})
+	l.stale, l.failures = true, 0
+	if gone && l.busy == 0 && len(l.loaded) == 0 {
+		delete(q.lanes, l.endpoint)
+	}
+}
+
+// load fills the window from disk.
+func (q *Queue) load(ctx context.Context, l *lane, ep *webhook.Endpoint) {
+	if len(l.window) >= windowSize {
+		return
+	}
+	list, err := q.store.Due(l.endpoint, q.now(), windowSize-len(l.window), func(id webhook.ID) bool {
+		_, ok := l.loaded[id]
+		return ok
+	})
+	if err != nil {
+		q.log.Error("reading the schedule failed", "endpoint", l.endpoint, "error", err)
+		q.timers.set(l, q.now().Add(readRetry))
+		return
+	}
+	for _, d := range list.Ready {
+		q.push(l, d)
+	}
+	if l.last.Before(list.Last) {
+		l.last = list.Last
+	}
+	l.stale, l.held = list.More, list.Held || len(l.parking) > 0
+	q.timers.set(l, list.Next)
+	if len(list.Behind) > 0 {
+		q.park(ctx, l, ep.TenantID, webhook.ID{}, list.Behind)
+	}
+}
+
+// unclog moves on disk what waits for attempts under way, when the window holds nothing else: other
+// conversations stand behind it.
+func (q *Queue) unclog(ctx context.Context, l *lane, ep *webhook.Endpoint) {
+	waiting := map[webhook.Conversation][]webhook.Due{}
+	for _, d := range l.window {
+		if _, talks := l.talking[d.Conversation]; talks {
+			waiting[d.Conversation] = append(waiting[d.Conversation], d)
+		}
+	}
+	q.dropWindow(l, func(d webhook.Due) bool { return waiting[d.Conversation] != nil })
+	for conv, list := range waiting {
+		q.park(ctx, l, ep.TenantID, l.talking[conv], list)
+	}
+}
+
+// park leaves deliveries to wait on disk, behind head or behind one that is held already. Until that is
+// written they count as loaded, so that they aren't met again.
+func (q *Queue) park(ctx context.Context, l *lane, tenant uint32, head webhook.ID, list []webhook.Due) {
+	ids := make([]webhook.ID, len(list))
+	for i, d := range list {
+		ids[i] = d.ID
+		l.loaded[d.ID] = struct{}{}
+		l.parking[d.Conversation]++
+	}
+	l.held = true
+	q.parking++
+	go func() {
+		err := q.store.Park(ctx, tenant, head, ids)
+		q.done <- result{lane: l, parked: list, err: err}
+	}()
+}
+
+// parked takes note that deliveries are parked, or could not be. What came after them meanwhile goes back
+// to the disk, which knows whether it must wait too.
+func (q *Queue) parked(l *lane, list []webhook.Due) {
+	behind := map[webhook.Conversation]bool{}
+	for _, d := range list {
+		behind[d.Conversation] = true
+		delete(l.loaded, d.ID)
+		if l.parking[d.Conversation]--; l.parking[d.Conversation] == 0 {
+			delete(l.parking, d.Conversation)
+		}
+	}
+	q.dropWindow(l, func(d webhook.Due) bool { return behind[d.Conversation] })
+	l.held, l.stale = true, true
+}

@@ -1,0 +1,246 @@
+package queue
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cubeconnect/metrics"
+	"cubeconnect/webhook"
+)
+
+// Store keeps the schedule. Its changes are on disk when the method returns.
+type Store interface {
+	EndpointIDs() []uint32
+	// LookupEndpoint returns nil if there is none. It doesn't touch the disk.
+	LookupEndpoint(id uint32) *webhook.Endpoint
+	Due(endpoint uint32, now time.Time, n int, skip func(webhook.ID) bool) (webhook.DueList, error)
+	Claim(id webhook.ID) (webhook.Claim, error)
+	Finish(ctx context.Context, id webhook.ID, tenant uint32, o webhook.Outcome, next time.Time) (webhook.Finished, error)
+	Park(ctx context.Context, tenant uint32, head webhook.ID, ids []webhook.ID) error
+	DisableEndpoint(ctx context.Context, id uint32, reason string) (changed bool, err error)
+}
+
+// Sender makes one attempt. An outcome without a verdict says that ctx ended first: the attempt doesn't
+// count.
+type Sender interface {
+	Send(ctx context.Context, c *webhook.Claim) webhook.Outcome
+}
+
+// Config can change while the queue runs.
+type Config struct {
+	Retries      webhook.Schedule // of endpoints that have none of their own
+	Concurrency  int              // attempts under way, all endpoints
+	PerEndpoint  int              // attempts under way, one endpoint
+	DisableAfter time.Duration    // an endpoint that only fails for this long is disabled; 0: never
+}
+
+// Options say what a queue works with.
+type Options struct {
+	Store   Store
+	Sender  Sender
+	Config  Config
+	Log     *slog.Logger
+	Metrics *metrics.Queue
+	Now     func() time.Time // nil: [time.Now]
+	// Grace is how long attempts under way may go on when Run is told to end. What has not ended then is
+	// handed back: it is due again at the next start.
+	Grace time.Duration
+}
+
+// Queue is the delivery queue. [Queue.Run] drives it.
+type Queue struct {
+	store   Store
+	sender  Sender
+	log     *slog.Logger
+	metrics *metrics.Queue
+	now     func() time.Time
+	grace   time.Duration
+	config  atomic.Pointer[Config]
+
+	wake  chan struct{}
+	inbox inbox
+	done  chan result
+
+	// What follows belongs to Run.
+	lanes       map[uint32]*lane
+	healthy     ring
+	failing     ring
+	timers      timers
+	busy        int // attempts under way
+	failingBusy int // those of failing lanes
+	parking     int // writes under way that park deliveries
+	windowBytes int // payloads held in windows
+}
+
+// inbox is what other goroutines have said since Run last looked.
+type inbox struct {
+	sync.Mutex
+	fresh []webhook.Due
+	woken map[uint32]struct{}
+}
+
+// maxInbox bounds the deliveries that wait for Run to look. Lanes of those beyond it read the disk.
+const maxInbox = 16 << 10
+
+// New returns a queue that does nothing until [Queue.Run].
+func New(o Options) *Queue {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	q := &Queue{
+		store: o.Store, sender: o.Sender, log: o.Log, metrics: o.Metrics, now: o.Now, grace: o.Grace,
+		wake: make(chan struct{}, 1), done: make(chan result, 64), lanes: map[uint32]*lane{},
+	}
+	q.inbox.woken = map[uint32]struct{}{}
+	q.Configure(o.Config)
+	return q
+}
+
+// Configure changes the configuration for attempts that begin from now on.
+func (q *Queue) Configure(c Config) { q.config.Store(&c) }
+
+// Offer tells of deliveries that were just committed, in the order of their commits. It never blocks.
+func (q *Queue) Offer(fresh []webhook.Due) {
+	q.inbox.Lock()
+	for _, d := range fresh {
+		if len(q.inbox.fresh) < maxInbox {
+			q.inbox.fresh = append(q.inbox.fresh, d)
+		} else {
+			q.inbox.woken[d.ID.Owner()] = struct{}{}
+		}
+	}
+	q.inbox.Unlock()
+	q.signal()
+}
+
+// Wake says that an endpoint's schedule, or the endpoint itself, has changed otherwise: something was
+// replayed, or the endpoint enabled. It never blocks.
+func (q *Queue) Wake(endpoint uint32) {
+	q.inbox.Lock()
+	q.inbox.woken[endpoint] = struct{}{}
+	q.inbox.Unlock()
+	q.signal()
+}
+
+// signal never blocks: one pending wake-up is as good as many.
+func (q *Queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run delivers until ctx ends, and returns when every attempt it began has ended or was handed back.
+func (q *Queue) Run(ctx context.Context) {
+	// A restart must not cost an endpoint an attempt: those under way outlive ctx by the grace.
+	attempts, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
+	for _, id := range q.store.EndpointIDs() {
+		q.stir(q.lane(id))
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			q.drain(abort)
+			return
+		case <-q.wake:
+			q.readInbox()
+		case r := <-q.done:
+			q.finished(r)
+			for range len(q.done) {
+				q.finished(<-q.done)
+			}
+		case <-timer.C:
+		}
+		q.wakeDue()
+		q.start(attempts)
+		if at, ok := q.timers.next(); ok {
+			timer.Reset(max(0, at.Sub(q.now())))
+		} else {
+			timer.Stop()
+		}
+	}
+}
+
+func (q *Queue) drain(abort func()) {
+	if q.busy > 0 {
+		q.log.Info("waiting for deliveries under way", "attempts", q.busy, "at_most", q.grace)
+	}
+	last := time.AfterFunc(q.grace, abort)
+	defer last.Stop()
+	for q.busy+q.parking > 0 {
+		q.finished(<-q.done)
+	}
+}
+
+func (q *Queue) readInbox() {
+	q.inbox.Lock()
+	fresh, woken := q.inbox.fresh, q.inbox.woken
+	q.inbox.fresh = nil
+	if len(woken) > 0 {
+		q.inbox.woken = map[uint32]struct{}{}
+	} else {
+		woken = nil
+	}
+	q.inbox.Unlock()
+	for _, d := range fresh {
+		q.offer(d)
+	}
+	for id := range woken {
+		q.stir(q.lane(id))
+	}
+}
+
+// wakeDue stirs the lanes in which a delivery has come due.
+func (q *Queue) wakeDue() {
+	for now := q.now(); ; {
+		l := q.timers.due(now)
+		if l == nil {
+			return
+		}
+		q.stir(l)
+	}
+}
+
+// start begins attempts while there are slots and lanes that can use them. Failing lanes come second, and
+// get no more than half.
+func (q *Queue) start(ctx context.Context) {
+	concurrency := q.config.Load().Concurrency
+	for q.busy < concurrency {
+		l := q.healthy.pop()
+		if l == nil && q.failingBusy < max(1, concurrency/2) {
+			l = q.failing.pop()
+		}
+		if l == nil {
+			return
+		}
+		l.queued = false
+		if q.startOne(ctx, l) {
+			q.enqueue(l)
+		}
+	}
+}
+
+// enqueue gives a lane a place in its ring.
+func (q *Queue) enqueue(l *lane) {
+	switch {
+	case l.queued:
+		return
+	case l.isFailing():
+		q.failing.push(l)
+	default:
+		q.healthy.push(l)
+	}
+	l.queued = true
+}
+
+// stir makes a lane read its schedule.
+func (q *Queue) stir(l *lane) {
+	l.stale = true
+	q.enqueue(l)
+}

@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"cubeconnect/webhook"
+)
+
+// Accept stores one inbound POST: its audit record, the state that its items change, and for each new
+// item its event with the deliveries. When it returns nil all of that is on disk. An item that repeats
+// an earlier one changes nothing.
+func (s *Store) Accept(ctx context.Context, in *webhook.Inbound) (outcome webhook.AuditOutcome, err error) {
+	err = s.update(ctx, func(t *tx) (err error) {
+		outcome, err = t.accept(in)
+		return err
+	})
+	return outcome, err
+}
+
+func (t *tx) accept(in *webhook.Inbound) (webhook.AuditOutcome, error) {
+	a := webhook.Audit{
+		ID: t.s.ids.Next(t.now, 0), ReceivedAt: in.ReceivedAt, RemoteAddr: in.RemoteAddr, Size: len(in.Body),
+		TenantIDs: in.Tenants, Headers: in.Headers, Body: in.Body,
+	}
+	fresh, repeated := 0, 0
+	for i := range in.Items {
+		item := &in.Items[i]
+		if _, ok := t.dir.tenants[item.TenantID]; !ok {
+			continue // deleted since the POST was routed
+		}
+		isNew, err := t.apply(item)
+		if err != nil {
+			return "", err
+		}
+		if !isNew {
+			repeated++
+			continue
+		}
+		fresh++
+		if item.Event == nil {
+			continue
+		}
+		id, err := t.putEvent(item.Event, a.ID)
+		if err != nil {
+			return "", err
+		}
+		a.EventIDs = append(a.EventIDs, id)
+	}
+	switch {
+	case fresh > 0:
+		a.Outcome = webhook.Accepted
+	case repeated > 0:
+		a.Outcome = webhook.Duplicate
+	case in.Unparsed:
+		a.Outcome = webhook.Unparsed
+	case in.Unrouted:
+		a.Outcome = webhook.Unrouted
+	default:
+		a.Outcome = webhook.Ignored
+	}
+	return a.Outcome, t.put(bAudit, a.ID[:], encodeAudit(&a))
+}
+
+// apply changes the state that an item is about, and reports whether the item was new.
+func (t *tx) apply(item *webhook.Item) (bool, error) {
+	switch {
+	case item.Message != nil:
+		return t.applyMessage(item, item.Message)
+	case item.Status != nil:
+		return t.applyStatus(item, item.Status)
+	case item.Template != nil:
+		return t.applyTemplate(item, item.Template)
+	case item.Account != nil:
+		return t.applyAccount(item, item.Account)
+	}
+	return false, nil
+}
+
+// remembered reports whether something that was first met at seen, in Unix ms, still counts as known.
+func (t *tx) remembered(seen int64) bool {
+	return t.now.UnixMilli()-seen < time.Duration(t.s.keep.Load().Dedupe).Milliseconds()
+}
+
+// once reports whether the thing of this name is met for the first time.
+func (t *tx) once(parts ...string) (bool, error) {
+	h := webhook.Hash(parts...)
+	if v := t.get(bSeen, h[:]); len(v) == 6 && t.remembered(millis(v)) {
+		return false, nil
+	}
+	return true, t.put(bSeen, h[:], appendMillis(nil, t.now.UnixMilli()))
+}
+
+// applyAccount is new if it changes anything: what Meta reports of an account has no id of its own.
+func (t *tx) applyAccount(item *webhook.Item, c *webhook.AccountItem) (bool, error) {
+	concerned := t.accountsOf(c)
+	if len(concerned) == 0 {
+		concerned = []uint32{item.AccountID}
+	}
+	fresh := false
+	for _, id := range concerned {
+		v := t.get(bAccounts, idKey(id))
+		if v == nil {
+			continue
+		}
+		a, err := decodeAccount(id, v)
+		if err != nil {
+			return false, fmt.Errorf("account %d: %w", id, err)
+		}
+		if a.TenantID != item.TenantID || !changeState(&a.State, c) {
+			continue
+		}
+		at := t.now.UTC()
+		a.State.UpdatedAt = &at
+		if err := t.putAccount(a); err != nil {
+			return false, err
+		}
+		fresh = true
+	}
+	return fresh, nil
+}
+
+// accountsOf returns the accounts that a report is about: a number's, or all of the WABA.
+func (t *tx) accountsOf(c *webhook.AccountItem) (ids []uint32) {
+	all := t.dir.wabas[c.WABAID]
+	for _, a := range all {
+		if c.PhoneNumberID != "" && a.PhoneNumberID == c.PhoneNumberID || c.PhoneNumberID == "" && c.DisplayPhoneNumber != "" && digits(a.DisplayPhoneNumber) == digits(c.DisplayPhoneNumber) {
+			return []uint32{a.ID}
+		}
+	}
+	if c.PhoneNumberID != "" {
+		return nil
+	}
+	// Either the report is about the whole WABA, or about a number written in a way that we don't know. Of
+	// one number only it can still be told.
+	if c.DisplayPhoneNumber != "" && len(all) > 1 {
+		return nil
+	}
+	for _, a := range all {
+		ids = append(ids, a.ID)
+	}
+	return ids
+}
+
+func digits(number string) string {
+	return string(slices.DeleteFunc([]byte(number), func(c byte) bool { return c < '0' || c > '9' }))
+}
+
+func changeState(s *webhook.AccountState, c *webhook.AccountItem) (changed bool) {
+	set := func(to *string, v *string) {
+		if v != nil && *to != *v {
+			*to, changed = *v, true
+		}
+	}
+	set(&s.Quality, c.Quality)
+	set(&s.MessagingLimit, c.MessagingLimit)
+	set(&s.Review, c.Review)
+	set(&s.Ban, c.Ban)
+	set(&s.NameReview, c.NameReview)
+	if c.Restricted != nil && s.Restricted != *c.Restricted {
+		s.Restricted, changed = *c.Restricted, true
+	}
+	return changed
+}

@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"maps"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"cubeconnect/webhook"
+)
+
+// encodeAudit:
+//
+//	| version | received (ms), size | outcome, remote address | tenants, event ids, headers | body  |
+//	| 1       | varints             | bytes each              | count, then each            | bytes |
+func encodeAudit(a *webhook.Audit) []byte {
+	b := append(make([]byte, 0, 256+len(a.Body)+16*len(a.EventIDs)), recordVersion)
+	b = appendTime(b, millisOf(a.ReceivedAt))
+	b = binary.AppendUvarint(b, uint64(a.Size))
+	b = appendBytes(b, string(a.Outcome))
+	b = appendBytes(b, a.RemoteAddr)
+	b = binary.AppendUvarint(b, uint64(len(a.TenantIDs)))
+	for _, id := range a.TenantIDs {
+		b = binary.AppendUvarint(b, uint64(id))
+	}
+	b = binary.AppendUvarint(b, uint64(len(a.EventIDs)))
+	for _, id := range a.EventIDs {
+		b = append(b, id[:]...)
+	}
+	b = binary.AppendUvarint(b, uint64(len(a.Headers)))
+	for _, name := range slices.Sorted(maps.Keys(a.Headers)) {
+		b = appendBytes(b, name)
+		b = appendBytes(b, a.Headers[name])
+	}
+	return appendBytes(b, a.Body)
+}
+
+// decodeAudit reads a record, with its headers and body if they are wanted.
+func decodeAudit(k, v []byte, whole bool) (a webhook.Audit, err error) {
+	if len(k) != len(a.ID) {
+		return a, errRecord
+	}
+	d := decode(v)
+	a.ID = webhook.ID(k)
+	a.ReceivedAt = timeOf(d.millis())
+	a.Size = d.int(1 << 40)
+	a.Outcome = webhook.AuditOutcome(d.string())
+	a.RemoteAddr = d.string()
+	for range d.int(len(d.b)) {
+		a.TenantIDs = append(a.TenantIDs, d.uint32())
+	}
+	for range d.int(len(d.b) / len(a.ID)) {
+		a.EventIDs = append(a.EventIDs, d.id())
+	}
+	if !whole {
+		return a, d.err()
+	}
+	a.Headers = map[string]string{}
+	for range d.int(len(d.b)) {
+		name := d.string()
+		a.Headers[name] = d.string()
+	}
+	a.Body = d.bytes()
+	return a, d.err()
+}
+
+// Audits lists the audit log.
+func (s *Store) Audits(ctx context.Context, f webhook.AuditFilter, p webhook.Page) (list webhook.List[webhook.Audit], err error) {
+	err = s.view(ctx, func(b *bolt.Tx) (err error) {
+		list, err = scan(b.Bucket(bAudit), nil, len(webhook.ID{}), f.Range, p, func(k, v []byte) (webhook.Audit, bool, error) {
+			a, err := decodeAudit(k, v, false)
+			return a, (f.Outcome == "" || a.Outcome == f.Outcome) && (f.TenantID == 0 || slices.Contains(a.TenantIDs, f.TenantID)), err
+		})
+		return err
+	})
+	return list, err
+}
+
+// Audit returns one record with its headers and body.
+func (s *Store) Audit(ctx context.Context, id webhook.ID) (a webhook.Audit, err error) {
+	err = s.view(ctx, func(b *bolt.Tx) (err error) {
+		v := b.Bucket(bAudit).Get(id[:])
+		if v == nil {
+			return webhook.ErrNotFound
+		}
+		a, err = decodeAudit(id[:], v, true)
+		return err
+	})
+	return a, err
+}
+
+// rawFromAudit finds Meta's own object of an event in the POST that it came from, if that is still there.
+func (t *tx) rawFromAudit(e *webhook.Event) []byte {
+	v := t.get(bAudit, e.AuditID[:])
+	if v == nil || t.s.rawOf == nil {
+		return nil
+	}
+	a, err := decodeAudit(e.AuditID[:], v, true)
+	if err != nil {
+		return nil // the delivery goes out without it; verify finds the damage
+	}
+	return t.s.rawOf(&a, e)
+}

@@ -1,0 +1,248 @@
+package store
+
+import (
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"cubeconnect/webhook"
+)
+
+// directory is what inbound POSTs, claims and requests look up all the time: every tenant, account,
+// endpoint and key. It never changes once it is published; a change makes the next one. What it points
+// to is shared and must not be changed either.
+type directory struct {
+	tenants   map[uint32]tenantEntry
+	accounts  map[uint32]*webhook.Account
+	numbers   map[string]*webhook.Account   // by phone number id
+	wabas     map[string][]*webhook.Account // by WABA id; ascending ids
+	endpoints map[uint32]*webhook.Endpoint
+	byTenant  map[uint32][]*webhook.Endpoint // ascending ids
+	keys      map[[32]byte]*webhook.APIKey
+}
+
+type tenantEntry struct {
+	*webhook.Tenant
+	location *time.Location
+}
+
+func newDirectory() *directory {
+	return &directory{
+		tenants:   map[uint32]tenantEntry{},
+		accounts:  map[uint32]*webhook.Account{},
+		numbers:   map[string]*webhook.Account{},
+		wabas:     map[string][]*webhook.Account{},
+		endpoints: map[uint32]*webhook.Endpoint{},
+		byTenant:  map[uint32][]*webhook.Endpoint{},
+		keys:      map[[32]byte]*webhook.APIKey{},
+	}
+}
+
+// changeDirectory publishes a changed directory once the transaction is on disk.
+func (t *tx) changeDirectory(change func(*directory)) {
+	t.after = append(t.after, func() {
+		old := t.s.dir.Load()
+		next := &directory{
+			tenants: maps.Clone(old.tenants), accounts: maps.Clone(old.accounts), numbers: maps.Clone(old.numbers), wabas: maps.Clone(old.wabas),
+			endpoints: maps.Clone(old.endpoints), byTenant: maps.Clone(old.byTenant), keys: maps.Clone(old.keys),
+		}
+		change(next)
+		t.s.dir.Store(next)
+	})
+}
+
+func (d *directory) putTenant(v *webhook.Tenant) {
+	loc, err := time.LoadLocation(v.Timezone)
+	if err != nil {
+		loc = time.UTC // the zone was checked when it was saved; this machine knows fewer
+	}
+	d.tenants[v.ID] = tenantEntry{v, loc}
+}
+
+func (d *directory) putAccount(v *webhook.Account) {
+	d.removeAccount(v.ID)
+	d.accounts[v.ID] = v
+	d.numbers[v.PhoneNumberID] = v
+	d.wabas[v.WABAID] = sortedByID(d.wabas[v.WABAID], v, func(a *webhook.Account) uint32 { return a.ID })
+}
+
+func (d *directory) removeAccount(id uint32) {
+	old := d.accounts[id]
+	if old == nil {
+		return
+	}
+	delete(d.accounts, id)
+	delete(d.numbers, old.PhoneNumberID)
+	if rest := without(d.wabas[old.WABAID], old); len(rest) > 0 {
+		d.wabas[old.WABAID] = rest
+	} else {
+		delete(d.wabas, old.WABAID)
+	}
+}
+
+func (d *directory) putEndpoint(v *webhook.Endpoint) {
+	d.removeEndpoint(v.ID)
+	d.endpoints[v.ID] = v
+	d.byTenant[v.TenantID] = sortedByID(d.byTenant[v.TenantID], v, func(e *webhook.Endpoint) uint32 { return e.ID })
+}
+
+func (d *directory) removeEndpoint(id uint32) {
+	old := d.endpoints[id]
+	if old == nil {
+		return
+	}
+	delete(d.endpoints, id)
+	if rest := without(d.byTenant[old.TenantID], old); len(rest) > 0 {
+		d.byTenant[old.TenantID] = rest
+	} else {
+		delete(d.byTenant, old.TenantID)
+	}
+}
+
+// sortedByID and without return new slices: the old ones belong to directories in use.
+func sortedByID[T any](list []*T, v *T, id func(*T) uint32) []*T {
+	out := append(slices.Clone(list), v)
+	slices.SortFunc(out, func(a, b *T) int { return cmp.Compare(id(a), id(b)) })
+	return out
+}
+
+func without[T any](list []*T, v *T) []*T {
+	return slices.DeleteFunc(slices.Clone(list), func(x *T) bool { return x == v })
+}
+
+func readDirectory(b *bolt.Tx) (*directory, error) {
+	d := newDirectory()
+	if err := readAll(b, bTenants, decodeTenant, d.putTenant); err != nil {
+		return nil, err
+	}
+	if err := readAll(b, bAccounts, decodeAccount, d.putAccount); err != nil {
+		return nil, err
+	}
+	if err := readAll(b, bEndpoints, decodeEndpoint, d.putEndpoint); err != nil {
+		return nil, err
+	}
+	return d, readAll(b, bAPIKeys, decodeAPIKey, func(k *webhook.APIKey) { d.keys[k.Hash] = k })
+}
+
+func readAll[T any](b *bolt.Tx, bucket []byte, decode func(id uint32, v []byte) (T, error), put func(*T)) error {
+	return b.Bucket(bucket).ForEach(func(k, v []byte) error {
+		if len(k) != 4 {
+			return fmt.Errorf("%s %x: %w", bucket, k, errRecord)
+		}
+		rec, err := decode(binary.BigEndian.Uint32(k), v)
+		if err != nil {
+			return fmt.Errorf("%s %d: %w", bucket, binary.BigEndian.Uint32(k), err)
+		}
+		put(&rec)
+		return nil
+	})
+}
+
+// Records that are few and rarely written are JSON: they can be read by eye and gain members freely.
+
+type tenantRecord struct {
+	Name      string    `json:"name"`
+	Timezone  string    `json:"timezone"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func encodeTenant(t webhook.Tenant) ([]byte, error) {
+	return json.Marshal(tenantRecord{t.Name, t.Timezone, t.CreatedAt})
+}
+
+func decodeTenant(id uint32, v []byte) (webhook.Tenant, error) {
+	var r tenantRecord
+	err := unmarshal(v, &r)
+	return webhook.Tenant{ID: id, Name: r.Name, Timezone: r.Timezone, CreatedAt: r.CreatedAt}, err
+}
+
+type accountRecord struct {
+	TenantID           uint32               `json:"tenant_id"`
+	Name               string               `json:"name"`
+	WABAID             string               `json:"waba_id"`
+	PhoneNumberID      string               `json:"phone_number_id"`
+	DisplayPhoneNumber string               `json:"display_phone_number,omitempty"`
+	AccessToken        string               `json:"access_token,omitempty"`
+	State              webhook.AccountState `json:"state"`
+	CreatedAt          time.Time            `json:"created_at"`
+}
+
+func encodeAccount(a webhook.Account) ([]byte, error) {
+	return json.Marshal(accountRecord{a.TenantID, a.Name, a.WABAID, a.PhoneNumberID, a.DisplayPhoneNumber, a.AccessToken.Reveal(), a.State, a.CreatedAt})
+}
+
+func decodeAccount(id uint32, v []byte) (webhook.Account, error) {
+	var r accountRecord
+	err := unmarshal(v, &r)
+	return webhook.Account{
+		ID: id, TenantID: r.TenantID, Name: r.Name, WABAID: r.WABAID, PhoneNumberID: r.PhoneNumberID, DisplayPhoneNumber: r.DisplayPhoneNumber,
+		AccessToken: webhook.NewSecret(r.AccessToken), State: r.State, CreatedAt: r.CreatedAt,
+	}, err
+}
+
+type endpointRecord struct {
+	TenantID       uint32            `json:"tenant_id"`
+	URL            string            `json:"url"`
+	Events         []string          `json:"events"`
+	Enabled        bool              `json:"enabled"`
+	Description    string            `json:"description,omitempty"`
+	IncludeRaw     bool              `json:"include_raw,omitempty"`
+	Retries        webhook.Schedule  `json:"retries"` // null: the installation's
+	Timeout        webhook.Duration  `json:"timeout"`
+	Headers        map[string]string `json:"headers,omitempty"`
+	Secret         string            `json:"secret,omitempty"`
+	DisabledReason string            `json:"disabled_reason,omitempty"`
+	CreatedAt      time.Time         `json:"created_at"`
+}
+
+func encodeEndpoint(e webhook.Endpoint) ([]byte, error) {
+	return json.Marshal(endpointRecord{
+		e.TenantID, e.URL, e.Events, e.Enabled, e.Description, e.IncludeRaw, e.Retries, e.Timeout, e.Headers, e.Secret.Reveal(), e.DisabledReason, e.CreatedAt,
+	})
+}
+
+func decodeEndpoint(id uint32, v []byte) (webhook.Endpoint, error) {
+	var r endpointRecord
+	err := unmarshal(v, &r)
+	return webhook.Endpoint{
+		ID: id, TenantID: r.TenantID, URL: r.URL, Events: r.Events, Enabled: r.Enabled, Description: r.Description, IncludeRaw: r.IncludeRaw,
+		Retries: r.Retries, Timeout: r.Timeout, Headers: r.Headers, Secret: webhook.NewSecret(r.Secret), DisabledReason: r.DisabledReason, CreatedAt: r.CreatedAt,
+	}, err
+}
+
+type apiKeyRecord struct {
+	Name      string    `json:"name"`
+	TenantID  uint32    `json:"tenant_id,omitempty"`
+	Prefix    string    `json:"prefix"`
+	Hash      []byte    `json:"hash"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func encodeAPIKey(k webhook.APIKey) ([]byte, error) {
+	return json.Marshal(apiKeyRecord{k.Name, k.TenantID, k.Prefix, k.Hash[:], k.CreatedAt})
+}
+
+func decodeAPIKey(id uint32, v []byte) (webhook.APIKey, error) {
+	var r apiKeyRecord
+	if err := unmarshal(v, &r); err != nil {
+		return webhook.APIKey{}, err
+	}
+	k := webhook.APIKey{ID: id, Name: r.Name, TenantID: r.TenantID, Prefix: r.Prefix, CreatedAt: r.CreatedAt}
+	if copy(k.Hash[:], r.Hash) != len(k.Hash) {
+		return k, errRecord
+	}
+	return k, nil
+}
+
+func unmarshal(v []byte, into any) error {
+	if err := json.Unmarshal(v, into); err != nil {
+		return fmt.Errorf("%w: %w", errRecord, err)
+	}
+	return nil
+}

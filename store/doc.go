@@ -1,0 +1,48 @@
+// Package store owns the database file: its buckets, keys and encodings, its transactions, and what is
+// in memory so that hot paths need not read it.
+//
+// # Promises
+//
+//   - When a method that changes something returns nil, the change is on disk (synced). When it returns
+//     an error, nothing of it is, and nothing of it will be.
+//   - A method is one transaction unless its comment says otherwise. Concurrent ones share a commit: a
+//     single goroutine drains the steps that wait into one transaction, and begins the next as soon as
+//     the last has synced. A step that fails does so alone.
+//   - Memory doesn't grow with the number of events, deliveries or audit records, nor does the time to
+//     open the file.
+//   - No method hands out memory of the file: what leaves a transaction is a copy.
+//
+// # Layout
+//
+// Keys are big endian, so that their order is the order of time or of ids. "key" is the 12 bytes that an
+// event's id and its deliveries' ids share (see [webhook.ID]).
+//
+//	bucket        key                                      value
+//	meta          name                                     schema version, time of creation
+//	tenants       tenant(4)                                JSON
+//	accounts      account(4)                               JSON
+//	endpoints     endpoint(4)                              JSON
+//	api_keys      api key(4)                               JSON
+//	audit         id(16)                                   audit record
+//	events        tenant(4) key(12)                        event record
+//	deliveries    tenant(4) key(12) endpoint(4)            delivery record
+//	trouble       tenant(4) key(12) endpoint(4)            empty: the delivery is retrying or a dead letter
+//	schedule      endpoint(4) due(6) key(12)               conversation(8)
+//	held          endpoint(4) conversation(8) key(12)      due(6) as in the schedule, or empty while parked
+//	messages      hash of wamid(12), of number id(4)       message record
+//	customers     account(4) hash of customer(8)           time of the last inbound message, ms(6)
+//	templates     tenant(4) hash(12)                       JSON
+//	seen          hash(16)                                 time, ms(6): what else must not count twice
+//	idempotency   tenant(4) hash of key(12)                event id(16) fingerprint(16) time, ms(6)
+//	stats         endpoint(4)                              running figures
+//	purge         kind(1) id(4)                            tenant(4): deleted, its records not yet gone
+//
+// # A delivery on its way
+//
+// A delivery that has not ended is in one of three places. A fresh one stands in the schedule with due
+// zero, behind all fresh ones before it. One that failed, or is replayed, stands there with the time of
+// its next attempt, and if it belongs to a conversation also in held. One that must wait for another of
+// its conversation is parked: in held only, so that the schedule never has to be searched past it. What
+// is parked has an older one of its conversation in the schedule; when that ends, the first that is
+// parked becomes due.
+package store

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"cubeconnect/webhook"
+)
+
+// encodeEvent:
+//
+//	| version | conversation | audit id | type, payload, raw |
+//	| 1       | 8            | 16       | bytes each         |
+func encodeEvent(e *webhook.Event) []byte {
+	b := append(make([]byte, 0, 64+len(e.Payload)+len(e.Raw)), recordVersion)
+	b = appendConversation(b, e.Conversation)
+	b = append(b, e.AuditID[:]...)
+	b = appendBytes(b, e.Type)
+	b = appendBytes(b, e.Payload)
+	return appendBytes(b, e.Raw)
+}
+
+func decodeEvent(k, v []byte) (e webhook.Event, err error) {
+	id, ok := parseEventKey(k)
+	if !ok {
+		return e, errRecord
+	}
+	d := decode(v)
+	e = webhook.Event{ID: id, TenantID: id.Owner(), Conversation: webhook.Conversation(d.uint64()), AuditID: d.id(), Type: d.string(), Payload: d.bytes(), Raw: d.bytes()}
+	return e, d.err()
+}
+
+// putEvent stores an event with a delivery for each endpoint that wants it, and returns its id. ev itself
+// is not changed: the step may run again.
+func (t *tx) putEvent(ev *webhook.Event, auditID webhook.ID) (webhook.ID, error) {
+	e := *ev
+	e.ID, e.AuditID = t.s.ids.Next(t.now, e.TenantID), auditID
+	var wanting []*webhook.Endpoint
+	raw := false
+	for _, ep := range t.dir.byTenant[e.TenantID] {
+		if ep.Enabled && ep.Wants(e.Type) {
+			wanting = append(wanting, ep)
+			raw = raw || ep.IncludeRaw
+		}
+	}
+	if !raw {
+		e.Raw = nil // the audit record has it, should an endpoint ask later
+	}
+	if err := t.put(bEvents, eventKey(e.TenantID, e.ID), encodeEvent(&e)); err != nil {
+		return e.ID, err
+	}
+	for _, ep := range wanting {
+		if err := t.putFreshDelivery(&e, ep.ID); err != nil {
+			return e.ID, err
+		}
+	}
+	t.after = append(t.after, func() { t.s.metrics.Events.WithLabelValues(e.Type).Inc() })
+	return e.ID, nil
+}
+
+// Publish stores an event of the platform's own, with its deliveries. A repeat of an idempotency key
+// returns the first one's id; one that says something else is a conflict.
+func (s *Store) Publish(ctx context.Context, p webhook.Publication) (id webhook.ID, err error) {
+	err = s.update(ctx, func(t *tx) (err error) {
+		if _, ok := t.dir.tenants[p.Event.TenantID]; !ok {
+			return webhook.ErrNotFound
+		}
+		if p.IdempotencyKey == "" {
+			id, err = t.putEvent(&p.Event, webhook.ID{})
+			return err
+		}
+		key := tenantHashKey(p.Event.TenantID, p.IdempotencyKey)
+		// event id(16) | fingerprint(16) | time, ms(6)
+		if v := t.get(bIdempotency, key); len(v) == 38 && t.now.UnixMilli()-millis(v[32:]) < webhook.IdempotencyPeriod.Milliseconds() {
+			if !bytes.Equal(v[16:32], p.Fingerprint[:]) {
+				return fmt.Errorf("this Idempotency-Key was used for another event: %w", webhook.ErrConflict)
+			}
+			id = webhook.ID(v[:16])
+			return nil
+		}
+		if id, err = t.putEvent(&p.Event, webhook.ID{}); err != nil {
+			return err
+		}
+		return t.put(bIdempotency, key, appendMillis(slices.Concat(id[:], p.Fingerprint[:]), t.now.UnixMilli()))
+	})
+	return id, err
+}
+
+// Events lists a tenant's events.
+func (s *Store) Events(ctx context.Context, tenant uint32, f webhook.EventFilter, p webhook.Page) (list webhook.List[webhook.Event], err error) {
+	if _, ok := s.dir.Load().tenants[tenant]; !ok {
+		return list, webhook.ErrNotFound
+	}
+	err = s.view(ctx, func(b *bolt.Tx) (err error) {
+		list, err = scan(b.Bucket(bEvents), idKey(tenant), webhook.KeySize, f.Range, p, func(k, v []byte) (webhook.Event, bool, error) {
+			e, err := decodeEvent(k, v)
+			return e, f.Type == "" || e.Type == f.Type, err
+		})
+		return err
+	})
+	return list, err
+}
+
+// Event returns an event of a tenant and its deliveries, by endpoint.
+func (s *Store) Event(ctx context.Context, tenant uint32, id webhook.ID) (e webhook.Event, deliveries []webhook.Delivery, err error) {
+	if _, ok := s.dir.Load().tenants[tenant]; !ok || id.Owner() != tenant {
+		return e, nil, webhook.ErrNotFound
+	}
+	err = s.view(ctx, func(b *bolt.Tx) (err error) {
+		if e, err = readEvent(b, tenant, id); err != nil {
+			return err
+		}
+		prefix := eventKey(tenant, id)
+		c := b.Bucket(bDeliveries).Cursor()
+		for k, v := c.Seek(prefix); hasPrefix(k, prefix); k, v = c.Next() {
+			d, err := decodeDelivery(k, v, false)
+			if err != nil {
+				return err
+			}
+			deliveries = append(deliveries, d.Delivery)
+		}
+		return nil
+	})
+	return e, deliveries, err
+}
+
+func readEvent(b *bolt.Tx, tenant uint32, id webhook.ID) (webhook.Event, error) {
+	k := eventKey(tenant, id)
+	v := b.Bucket(bEvents).Get(k)
+	if v == nil {
+		return webhook.Event{}, webhook.ErrNotFound
+	}
+	return decodeEvent(k, v)
+}

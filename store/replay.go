@@ -1,0 +1,236 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"cubeconnect/webhook"
+)
+
+// Retry makes one delivery due now. One that had ended begins its schedule anew; one that waits for its
+// next attempt waits no longer; one that waits for another of its conversation still does.
+func (s *Store) Retry(ctx context.Context, tenant uint32, id webhook.ID) error {
+	return s.update(ctx, func(t *tx) error {
+		if _, ok := t.dir.tenants[tenant]; !ok {
+			return webhook.ErrNotFound
+		}
+		d, err := t.readDelivery(tenant, id)
+		if err != nil {
+			return err
+		}
+		if t.dir.endpoints[id.Owner()] == nil {
+			return fmt.Errorf("the delivery's endpoint was deleted: %w", webhook.ErrConflict)
+		}
+		switch {
+		case d.Status.Ended():
+			return t.replay(&d)
+		case d.parked || d.due == 0:
+			return nil
+		}
+		return errors.Join(t.unschedule(&d), t.schedule(&d, t.now), t.putDelivery(&d))
+	})
+}
+
+// replay begins a delivery that has ended, or a new one, again.
+func (t *tx) replay(d *delivery) error {
+	before := d.Status
+	d.Status, d.Round, d.FinishedAt = webhook.Pending, 0, time.Time{}
+	t.move(d.EndpointID(), before, d.Status)
+	if err := t.markTrouble(d, before); err != nil {
+		return err
+	}
+	place := func() error { return t.schedule(d, t.now) }
+	if d.Conversation != 0 && heldBefore(t.b.Bucket(bHeld).Cursor(), d.ID, d.Conversation) {
+		place = func() error { return t.park(d) }
+	}
+	return errors.Join(place(), t.putDelivery(d))
+}
+
+// replayChunk bounds the deliveries that one transaction makes due: they share the commit with what is
+// coming in.
+const replayChunk = 200
+
+// Replay makes every ended delivery that matches due now, oldest first, and returns how many there are;
+// with Missing it makes deliveries for events that an endpoint never got. It goes in steps, each a
+// transaction: if it is cut short, what it did stands, and asking again does the rest.
+func (s *Store) Replay(ctx context.Context, tenant uint32, r webhook.Replay) (count int, err error) {
+	dir := s.dir.Load()
+	if _, ok := dir.tenants[tenant]; !ok {
+		return 0, webhook.ErrNotFound
+	}
+	if e := dir.endpoints[r.EndpointID]; r.EndpointID != 0 && (e == nil || e.TenantID != tenant) {
+		return 0, webhook.FieldErrors{"endpoint": {"is no endpoint of this tenant"}}
+	}
+	find := s.findEnded
+	if r.Missing {
+		find = s.findMissing
+	}
+	// What this replay makes is newer than its beginning, so it comes to an end.
+	if now := s.now(); r.Until.IsZero() || r.Until.After(now) {
+		r.Until = now.Add(time.Millisecond)
+	}
+	var from []byte
+	for {
+		var ids []webhook.ID
+		if ids, from, err = find(ctx, tenant, r, from); err != nil {
+			return count, err
+		}
+		if !r.DryRun && len(ids) > 0 {
+			var done int
+			if done, err = s.replayAll(ctx, tenant, ids, r); err != nil {
+				return count, err
+			}
+			count += done
+		} else {
+			count += len(ids)
+		}
+		if from == nil {
+			return count, nil
+		}
+	}
+}
+
+// findEnded returns some of the deliveries that match, from a key on, and the key to go on from.
+func (s *Store) findEnded(ctx context.Context, tenant uint32, r webhook.Replay, from []byte) (ids []webhook.ID, next []byte, err error) {
+	err = s.view(ctx, func(b *bolt.Tx) error {
+		records := b.Bucket(bDeliveries)
+		bucket := records
+		if r.Status == webhook.Failed {
+			bucket = b.Bucket(bTrouble)
+		}
+		next, err = forward(bucket, tenant, r.Range, from, func(k, v []byte) (bool, error) {
+			_, id, ok := parseDeliveryKey(k)
+			if !ok || s.dir.Load().endpoints[id.Owner()] == nil || r.EndpointID != 0 && id.Owner() != r.EndpointID {
+				return true, nil
+			}
+			d, err := decodeDelivery(k, records.Get(k), false)
+			if err != nil {
+				return false, fmt.Errorf("delivery %s: %w", id, err)
+			}
+			if d.Status == r.Status && (r.EventType == "" || d.EventType == r.EventType) {
+				ids = append(ids, id)
+			}
+			return len(ids) < replayChunk, nil
+		})
+		return err
+	})
+	return ids, next, err
+}
+
+// findMissing returns ids of deliveries that could exist and don't.
+func (s *Store) findMissing(ctx context.Context, tenant uint32, r webhook.Replay, from []byte) (ids []webhook.ID, next []byte, err error) {
+	var endpoints []*webhook.Endpoint
+	for _, e := range s.dir.Load().byTenant[tenant] {
+		if r.EndpointID == e.ID || r.EndpointID == 0 && e.Enabled {
+			endpoints = append(endpoints, e)
+		}
+	}
+	err = s.view(ctx, func(b *bolt.Tx) error {
+		next, err = forward(b.Bucket(bEvents), tenant, r.Range, from, func(k, v []byte) (bool, error) {
+			e, err := decodeEvent(k, v)
+			if err != nil {
+				return false, fmt.Errorf("event %x: %w", k, err)
+			}
+			if r.EventType != "" && e.Type != r.EventType {
+				return true, nil
+			}
+			for _, ep := range endpoints {
+				id := e.ID.WithOwner(ep.ID)
+				if ep.Wants(e.Type) && b.Bucket(bDeliveries).Get(deliveryKey(tenant, id)) == nil {
+					ids = append(ids, id)
+				}
+			}
+			return len(ids) < replayChunk, nil
+		})
+		return err
+	})
+	return ids, next, err
+}
+
+// forward walks a tenant's records from the oldest of a range on, or from a key on, until visit returns
+// false or it has looked at many; next is where to go on, nil at the end.
+func forward(bucket *bolt.Bucket, tenant uint32, r webhook.Range, from []byte, visit func(k, v []byte) (bool, error)) (next []byte, err error) {
+	prefix := idKey(tenant)
+	bound := func(at time.Time) []byte {
+		id := webhook.IDAt(at)
+		return append(slices.Clone(prefix), id.Key()...)
+	}
+	if from == nil {
+		from = prefix
+		if !r.Since.IsZero() {
+			from = bound(r.Since)
+		}
+	}
+	until := bound(r.Until)
+	c := bucket.Cursor()
+	k, v := c.Seek(from)
+	for looked := 0; hasPrefix(k, prefix) && string(k) < string(until); k, v = c.Next() {
+		if looked == scanLimit {
+			return bytes.Clone(k), nil
+		}
+		looked++
+		on, err := visit(k, v)
+		if err != nil {
+			return nil, err
+		}
+		if !on {
+			if k, _ = c.Next(); hasPrefix(k, prefix) && string(k) < string(until) {
+				return bytes.Clone(k), nil
+			}
+			return nil, nil
+		}
+	}
+	return nil, nil
+}
+
+func (s *Store) replayAll(ctx context.Context, tenant uint32, ids []webhook.ID, r webhook.Replay) (done int, err error) {
+	err = s.update(ctx, func(t *tx) error {
+		done = 0
+		for _, id := range ids {
+			if t.dir.endpoints[id.Owner()] == nil {
+				continue
+			}
+			d, err := t.readDelivery(tenant, id)
+			switch {
+			case r.Missing && errors.Is(err, webhook.ErrNotFound):
+				d, err = t.missing(tenant, id)
+				if errors.Is(err, webhook.ErrNotFound) {
+					continue // the event expired meanwhile
+				}
+			case err == nil && (r.Missing || d.Status != r.Status):
+				continue // something else was quicker
+			}
+			if err == nil {
+				err = t.replay(&d)
+			}
+			if err != nil {
+				return err
+			}
+			done++
+		}
+		return nil
+	})
+	return done, err
+}
+
+// missing makes a delivery of an event that an endpoint never got. The caller stores it.
+func (t *tx) missing(tenant uint32, id webhook.ID) (d delivery, err error) {
+	e, err := readEvent(t.b, tenant, id.WithOwner(tenant))
+	if err != nil {
+		return d, err
+	}
+	if t.dir.endpoints[id.Owner()].IncludeRaw && e.Raw == nil {
+		if e.Raw = t.rawFromAudit(&e); e.Raw != nil {
+			if err := t.put(bEvents, eventKey(tenant, e.ID), encodeEvent(&e)); err != nil {
+				return d, err
+			}
+		}
+	}
+	return delivery{Delivery: webhook.Delivery{ID: id, TenantID: tenant, EventType: e.Type, Conversation: e.Conversation}}, nil
+}

@@ -1,0 +1,269 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"cubeconnect/webhook"
+)
+
+// Due reads an endpoint's schedule: up to n deliveries that are due at now and that skip doesn't name.
+// Fresh ones and those with a time of their own share the places, so that neither starve.
+// It looks at no more than n deliveries beyond those skipped.
+func (s *Store) Due(endpoint uint32, now time.Time, n int, skip func(webhook.ID) bool) (list webhook.DueList, err error) {
+	err = s.view(context.Background(), func(b *bolt.Tx) error {
+		prefix := idKey(endpoint)
+		held := b.Bucket(bHeld).Cursor()
+		list.Held = seekPrefix(held, prefix) != nil
+		take := func(c *bolt.Cursor, k, v []byte, upTo int64, room int) error {
+			for ; hasPrefix(k, prefix); k, v = c.Next() {
+				id, due, ok := parseScheduleKey(k)
+				if !ok || len(v) != 8 {
+					return fmt.Errorf("schedule %x: %w", k, errRecord)
+				}
+				if due > upTo {
+					if due > now.UnixMilli() && list.Next.IsZero() {
+						list.Next = timeOf(due)
+					}
+					return nil
+				}
+				if due == 0 {
+					list.Last = id
+				}
+				if skip(id) {
+					continue
+				}
+				if room == 0 {
+					list.More = true
+					return nil
+				}
+				room--
+				d := webhook.Due{ID: id, Conversation: webhook.Conversation(binary.BigEndian.Uint64(v))}
+				if list.Held && d.Conversation != 0 && heldBefore(held, id, d.Conversation) {
+					list.Behind = append(list.Behind, d)
+				} else {
+					list.Ready = append(list.Ready, d)
+				}
+			}
+			return nil
+		}
+		timed, fresh := b.Bucket(bSchedule).Cursor(), b.Bucket(bSchedule).Cursor()
+		firstTimed := append(idKey(endpoint), 0, 0, 0, 0, 0, 1)
+		k, v := timed.Seek(firstTimed)
+		if err := take(timed, k, v, now.UnixMilli(), (n+1)/2); err != nil {
+			return err
+		}
+		k, v = fresh.Seek(prefix)
+		return take(fresh, k, v, 0, n-len(list.Ready)-len(list.Behind))
+	})
+	return list, err
+}
+
+// heldBefore reports whether an older delivery of the conversation is held.
+func heldBefore(c *bolt.Cursor, id webhook.ID, conv webhook.Conversation) bool {
+	k := seekPrefix(c, heldPrefix(id.Owner(), conv))
+	if k == nil {
+		return false
+	}
+	first, _, ok := parseHeldKey(k)
+	return ok && first.Before(id)
+}
+
+// Claim reads what an attempt of a delivery needs. It is [webhook.ErrNotFound] if the delivery has ended
+// or is gone, or its endpoint is.
+func (s *Store) Claim(id webhook.ID) (c webhook.Claim, err error) {
+	ep := s.LookupEndpoint(id.Owner())
+	if ep == nil {
+		return c, webhook.ErrNotFound
+	}
+	err = s.view(context.Background(), func(b *bolt.Tx) error {
+		d, err := readDelivery(b, ep.TenantID, id)
+		if err != nil {
+			return err
+		}
+		if d.Status.Ended() {
+			return webhook.ErrNotFound
+		}
+		e, err := readEvent(b, ep.TenantID, d.EventID())
+		if err != nil {
+			return fmt.Errorf("event of delivery %s: %v", id, err) // not ErrNotFound: that would say the delivery is over
+		}
+		c = webhook.Claim{ID: id, EventID: e.ID, Type: e.Type, Number: d.AttemptCount + 1, Round: d.Round + 1, Endpoint: ep, Body: e.Body(ep.IncludeRaw)}
+		return nil
+	})
+	return c, err
+}
+
+// Finish records an attempt. A failed one has next as the time of the next attempt; the zero time makes
+// the delivery a dead letter. When a delivery has ended, the next of its conversation that was parked is
+// due now.
+func (s *Store) Finish(ctx context.Context, id webhook.ID, tenant uint32, o webhook.Outcome, next time.Time) (f webhook.Finished, err error) {
+	err = s.update(ctx, func(t *tx) error {
+		f = webhook.Finished{}
+		if t.dir.endpoints[id.Owner()] == nil {
+			return nil // deleted meanwhile, and the delivery is about to be dropped
+		}
+		d, err := t.readDelivery(tenant, id)
+		if errors.Is(err, webhook.ErrNotFound) || err == nil && d.Status.Ended() {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		f, err = t.finish(&d, o, next)
+		return err
+	})
+	return f, err
+}
+
+func (t *tx) finish(d *delivery, o webhook.Outcome, next time.Time) (f webhook.Finished, err error) {
+	if err := t.unschedule(d); err != nil {
+		return f, err
+	}
+	before := d.Status
+	o.Attempt.Number = d.AttemptCount + 1
+	d.AttemptCount++
+	d.Round++
+	d.Attempts = append(d.Attempts, o.Attempt)
+	if over := len(d.Attempts) - webhook.MaxAttemptsKept; over > 0 {
+		d.Attempts = d.Attempts[over:]
+	}
+	st := t.stat(d.EndpointID())
+	switch {
+	case o.Verdict == webhook.Delivered:
+		d.Status, d.FinishedAt = webhook.Succeeded, t.now
+		st.LastSuccess, st.FailingSince, st.LastError = t.now, time.Time{}, ""
+	case next.IsZero():
+		d.Status, d.FinishedAt = webhook.Failed, t.now
+	default:
+		d.Status = webhook.Retrying
+	}
+	if d.Status != webhook.Succeeded {
+		st.LastError = o.Attempt.Error
+		if st.FailingSince.IsZero() {
+			st.FailingSince = t.now
+		}
+	}
+	f.Status, f.FailingSince = d.Status, st.FailingSince
+	t.move(d.EndpointID(), before, d.Status)
+	if err := t.markTrouble(d, before); err != nil {
+		return f, err
+	}
+	if d.Status == webhook.Retrying {
+		f.Due, f.Held = next, d.Conversation != 0
+		err = t.schedule(d, next)
+	} else {
+		f.Due, err = t.promote(d.EndpointID(), d.TenantID, d.Conversation)
+	}
+	return f, errors.Join(err, t.putDelivery(d))
+}
+
+// markTrouble keeps the index of retrying and failed deliveries.
+func (t *tx) markTrouble(d *delivery, before webhook.Status) error {
+	was := before == webhook.Retrying || before == webhook.Failed
+	is := d.Status == webhook.Retrying || d.Status == webhook.Failed
+	switch {
+	case is && !was:
+		return t.put(bTrouble, deliveryKey(d.TenantID, d.ID), nil)
+	case was && !is:
+		return t.delete(bTrouble, deliveryKey(d.TenantID, d.ID))
+	}
+	return nil
+}
+
+// schedule gives a delivery that stands nowhere a time. The caller stores the record.
+func (t *tx) schedule(d *delivery, at time.Time) error {
+	d.due, d.parked = max(at.UnixMilli(), 1), false
+	if err := t.put(bSchedule, scheduleKey(d.ID, d.due), appendConversation(nil, d.Conversation)); err != nil {
+		return err
+	}
+	if d.Conversation == 0 {
+		return nil
+	}
+	return t.put(bHeld, heldKey(d.ID, d.Conversation), appendMillis(nil, d.due))
+}
+
+// unschedule takes a delivery from where it stands. The caller stores the record, or deletes it.
+func (t *tx) unschedule(d *delivery) error {
+	if !d.parked {
+		if err := t.delete(bSchedule, scheduleKey(d.ID, d.due)); err != nil {
+			return err
+		}
+	}
+	if d.Conversation != 0 {
+		if err := t.delete(bHeld, heldKey(d.ID, d.Conversation)); err != nil {
+			return err
+		}
+	}
+	d.due, d.parked = 0, false
+	return nil
+}
+
+// park leaves a delivery that stands nowhere to wait for another of its conversation.
+func (t *tx) park(d *delivery) error {
+	d.due, d.parked = 0, true
+	return t.put(bHeld, heldKey(d.ID, d.Conversation), nil)
+}
+
+// promote makes the first of a conversation that is held due now, if it was parked.
+func (t *tx) promote(endpoint, tenant uint32, conv webhook.Conversation) (due time.Time, err error) {
+	if conv == 0 {
+		return due, nil
+	}
+	c := t.b.Bucket(bHeld).Cursor()
+	prefix := heldPrefix(endpoint, conv)
+	k, v := c.Seek(prefix)
+	if !hasPrefix(k, prefix) || len(v) != 0 {
+		return due, nil
+	}
+	id, _, ok := parseHeldKey(k)
+	if !ok {
+		return due, fmt.Errorf("held %x: %w", k, errRecord)
+	}
+	d, err := t.readDelivery(tenant, id)
+	if err != nil {
+		return due, fmt.Errorf("parked delivery %s: %w", id, err)
+	}
+	return t.now, errors.Join(t.schedule(&d, t.now), t.putDelivery(&d))
+}
+
+// Park takes deliveries of one endpoint out of the schedule until those before them in their
+// conversations have ended. Head, if not zero, is one whose attempt is under way and for which they wait
+// though it has not failed. A delivery that nothing stands before any more stays.
+func (s *Store) Park(ctx context.Context, tenant uint32, head webhook.ID, ids []webhook.ID) error {
+	return s.update(ctx, func(t *tx) error {
+		if !head.IsZero() {
+			d, err := t.readDelivery(tenant, head)
+			switch {
+			case errors.Is(err, webhook.ErrNotFound):
+			case err != nil:
+				return err
+			case !d.Status.Ended() && !d.parked && d.Conversation != 0:
+				if err := t.put(bHeld, heldKey(d.ID, d.Conversation), appendMillis(nil, d.due)); err != nil {
+					return err
+				}
+			}
+		}
+		for _, id := range ids {
+			d, err := t.readDelivery(tenant, id)
+			if errors.Is(err, webhook.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if d.Status.Ended() || d.parked || d.Conversation == 0 || !heldBefore(t.b.Bucket(bHeld).Cursor(), id, d.Conversation) {
+				continue
+			}
+			if err := errors.Join(t.unschedule(&d), t.park(&d), t.putDelivery(&d)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,184 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"sync"
+
+	bolt "go.etcd.io/bbolt"
+
+	"cubeconnect/metrics"
+	"cubeconnect/webhook"
+)
+
+// statsTable holds what the stats bucket says. The commit loop alone writes it.
+type statsTable struct {
+	mu sync.RWMutex
+	m  map[uint32]webhook.EndpointStats
+}
+
+func (s *statsTable) read(b *bolt.Tx) error {
+	s.m = map[uint32]webhook.EndpointStats{}
+	return b.Bucket(bStats).ForEach(func(k, v []byte) error {
+		st, err := decodeStats(v)
+		if err != nil || len(k) != 4 {
+			return fmt.Errorf("stats of endpoint %x: %w", k, errRecord)
+		}
+		s.m[binary.BigEndian.Uint32(k)] = st
+		return nil
+	})
+}
+
+func (s *statsTable) get(endpoint uint32) webhook.EndpointStats {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.m[endpoint]
+}
+
+func (s *Store) applyStats(changed map[uint32]*webhook.EndpointStats) {
+	if len(changed) == 0 {
+		return
+	}
+	s.stats.mu.Lock()
+	defer s.stats.mu.Unlock()
+	for endpoint, st := range changed {
+		if st == nil {
+			delete(s.stats.m, endpoint)
+		} else {
+			s.stats.m[endpoint] = *st
+		}
+	}
+}
+
+// stat returns an endpoint's figures, to be changed; [tx.flush] writes them once for the whole batch.
+func (t *tx) stat(endpoint uint32) *webhook.EndpointStats {
+	st := t.stats[endpoint]
+	if st == nil {
+		v := t.s.stats.get(endpoint)
+		st = &v
+		t.stats[endpoint] = st
+	}
+	return st
+}
+
+// move counts a delivery that goes from one status to another; zero is none. Successes are a total:
+// they don't become fewer when one is replayed or forgotten.
+func (t *tx) move(endpoint uint32, from, to webhook.Status) {
+	st := t.stat(endpoint)
+	if n := count(st, from); n != nil && *n > 0 && from != webhook.Succeeded {
+		*n--
+	}
+	if n := count(st, to); n != nil {
+		*n++
+	}
+}
+
+func count(st *webhook.EndpointStats, status webhook.Status) *uint64 {
+	switch status {
+	case webhook.Pending:
+		return &st.Pending
+	case webhook.Retrying:
+		return &st.Retrying
+	case webhook.Succeeded:
+		return &st.Succeeded
+	case webhook.Failed:
+		return &st.Failed
+	}
+	return nil
+}
+
+func (t *tx) flush() error {
+	for endpoint, st := range t.stats {
+		if st == nil {
+			continue
+		}
+		if err := t.put(bStats, idKey(endpoint), encodeStats(st)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encodeStats:
+//
+//	| version | pending | retrying | succeeded | failed | failing since, last success (ms) | last error |
+//	| 1       | varints                                                                  | bytes      |
+func encodeStats(st *webhook.EndpointStats) []byte {
+	b := append(make([]byte, 0, 40), recordVersion)
+	for _, n := range []uint64{st.Pending, st.Retrying, st.Succeeded, st.Failed} {
+		b = binary.AppendUvarint(b, n)
+	}
+	b = appendTime(b, millisOf(st.FailingSince))
+	b = appendTime(b, millisOf(st.LastSuccess))
+	return appendBytes(b, string(st.LastError))
+}
+
+func decodeStats(b []byte) (st webhook.EndpointStats, err error) {
+	d := decode(b)
+	st.Pending, st.Retrying, st.Succeeded, st.Failed = d.uvarint(), d.uvarint(), d.uvarint(), d.uvarint()
+	st.FailingSince, st.LastSuccess = timeOf(d.millis()), timeOf(d.millis())
+	st.LastError = webhook.ErrorClass(d.string())
+	return st, d.err()
+}
+
+// EndpointStats returns the running figures of every endpoint, by id.
+func (s *Store) EndpointStats(context.Context) (map[uint32]webhook.EndpointStats, error) {
+	s.stats.mu.RLock()
+	defer s.stats.mu.RUnlock()
+	return maps.Clone(s.stats.m), nil
+}
+
+// Snapshot reads the gauges of a scrape.
+func (s *Store) Snapshot() metrics.Snapshot {
+	var snap metrics.Snapshot
+	snap.SizeBytes, snap.FreeBytes = s.Size()
+	dir := s.dir.Load()
+	for id, e := range dir.endpoints {
+		st := s.stats.get(id)
+		snap.Pending += st.Pending
+		snap.Retrying += st.Retrying
+		snap.DeadLetters += st.Failed
+		snap.Endpoints = append(snap.Endpoints, metrics.EndpointState{Tenant: e.TenantID, Endpoint: id, Up: e.Enabled && st.FailingSince.IsZero()})
+	}
+	if oldest := s.oldest(dir); oldest != 0 {
+		snap.OldestAgeSeconds = max(0, s.now().Sub(timeOf(oldest)).Seconds())
+	}
+	return snap
+}
+
+// oldestLook bounds how many of an endpoint's scheduled deliveries a scrape looks at.
+const oldestLook = 500
+
+// oldest returns when the oldest delivery that has not ended was made, in Unix milliseconds; 0: there is
+// none. Where an endpoint has more than [oldestLook] retries in its schedule, it is the oldest of those
+// due first.
+func (s *Store) oldest(dir *directory) (oldest int64) {
+	_ = s.db.View(func(b *bolt.Tx) error { // a closed database has no gauges to show
+		c := b.Bucket(bSchedule).Cursor()
+		look := func(id webhook.ID) {
+			if ms := id.Millis(); oldest == 0 || ms < oldest {
+				oldest = ms
+			}
+		}
+		for endpoint := range dir.endpoints {
+			if st := s.stats.get(endpoint); st.Pending+st.Retrying == 0 {
+				continue
+			}
+			if id, due, ok := parseScheduleKey(seekPrefix(c, idKey(endpoint))); ok && due == 0 {
+				look(id)
+			}
+			prefix := idKey(endpoint)
+			k, _ := c.Seek(append(idKey(endpoint), 0, 0, 0, 0, 0, 1))
+			for n := 0; n < oldestLook && hasPrefix(k, prefix); n++ {
+				if id, _, ok := parseScheduleKey(k); ok {
+					look(id)
+				}
+				k, _ = c.Next()
+			}
+		}
+		return nil
+	})
+	return oldest
+}

@@ -1,0 +1,250 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"cubeconnect/metrics"
+	"cubeconnect/webhook"
+)
+
+// SchemaVersion is what this program writes. It reads no newer one.
+const SchemaVersion = 1
+
+// ErrInUse says that another process has the database open.
+var ErrInUse = errors.New("database is in use by another process")
+
+// Options say how to open a store.
+type Options struct {
+	Path    string              // of the database file; its folder is made if it's missing
+	Log     *slog.Logger        // nil: none
+	Metrics *metrics.Store      // nil: counted nowhere
+	Now     func() time.Time    // nil: [time.Now]
+	MaxSize int                 // bytes that the file may grow to; 0: no limit
+	Keep    Retention           // zero members: [DefaultRetention]'s
+	OnFresh func([]webhook.Due) // told of new deliveries in the order of their commits, after each; must not block
+	// RawOf finds Meta's own object of an event in the POST that it came from, or returns nil. Nil: never.
+	RawOf func(*webhook.Audit, *webhook.Event) []byte
+}
+
+// Store is the open database.
+type Store struct {
+	db      *bolt.DB
+	log     *slog.Logger
+	metrics *metrics.Store
+	now     func() time.Time
+	keep    atomic.Pointer[Retention]
+	onFresh func([]webhook.Due)
+	rawOf   func(*webhook.Audit, *webhook.Event) []byte
+
+	ids   webhook.IDs // used by the commit loop only
+	dir   atomic.Pointer[directory]
+	stats statsTable
+
+	steps   chan *step
+	batch   []*step // used by the commit loop only
+	failing atomic.Bool
+	closing sync.RWMutex
+	closed  bool
+	stopped chan struct{}
+}
+
+// Open opens the database, or makes it, and starts the goroutine that commits; [Store.Close] ends it.
+// It returns an error that wraps [ErrInUse] if another process has the file.
+func Open(o Options) (*Store, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = metrics.NewStore(prometheus.NewRegistry())
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	db, err := openFile(o.Path, o.MaxSize, false)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		db: db, log: o.Log, metrics: o.Metrics, now: o.Now, onFresh: o.OnFresh, rawOf: o.RawOf,
+		steps: make(chan *step, maxBatch), stopped: make(chan struct{}),
+	}
+	s.SetRetention(o.Keep)
+	if err := s.load(o.Path); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	go s.commitLoop()
+	return s, nil
+}
+
+func openFile(path string, maxSize int, readOnly bool) (*bolt.DB, error) {
+	db, err := bolt.Open(path, 0o600, &bolt.Options{
+		Timeout:      time.Second, // a restart may overlap the old process's last moments
+		FreelistType: bolt.FreelistMapType,
+		// The map is an address range, not memory. Growing it takes a lock that readers share, so begin
+		// with room.
+		InitialMmapSize: 1 << 30,
+		MaxSize:         maxSize,
+		ReadOnly:        readOnly,
+	})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("%s: %w; stop it first, or use its admin API", path, ErrInUse)
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum):
+		return nil, fmt.Errorf("%s is not a CubeConnect database, or it is damaged (%w); restore a backup, or move it away to begin anew", path, err)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("open the database: %w; its owner must be the user that runs this program", err)
+	case err != nil:
+		return nil, fmt.Errorf("open the database %s: %w", path, err)
+	}
+	return db, nil
+}
+
+// load checks the schema, makes what is missing and fills what is kept in memory.
+func (s *Store) load(path string) error {
+	err := s.db.Update(func(b *bolt.Tx) error {
+		fresh := b.Bucket(bMeta) == nil
+		if name, _ := b.Cursor().First(); fresh && name != nil {
+			return fmt.Errorf("%s is a bbolt database, but not CubeConnect's; give another data_dir", path)
+		}
+		if !fresh {
+			version := b.Bucket(bMeta).Get([]byte("schema"))
+			if len(version) != 4 {
+				return fmt.Errorf("%s has no schema version; restore a backup", path)
+			}
+			if v := binary.BigEndian.Uint32(version); v > SchemaVersion {
+				return fmt.Errorf("%s was written by a newer CubeConnect (schema %d, this one reads %d); run that version, or restore a backup of the older one", path, v, SchemaVersion)
+			}
+		}
+		for _, name := range buckets {
+			if _, err := b.CreateBucketIfNotExists(name); err != nil {
+				return fmt.Errorf("make bucket %s: %w", name, err)
+			}
+		}
+		if !fresh {
+			return nil
+		}
+		return errors.Join(
+			b.Bucket(bMeta).Put([]byte("schema"), idKey(SchemaVersion)),
+			b.Bucket(bMeta).Put([]byte("created"), []byte(s.now().UTC().Format(time.RFC3339))),
+		)
+	})
+	if err != nil {
+		return err
+	}
+	return s.db.View(func(b *bolt.Tx) error {
+		dir, err := readDirectory(b)
+		if err != nil {
+			return err
+		}
+		s.dir.Store(dir)
+		s.afterLastID(b, dir)
+		return s.stats.read(b)
+	})
+}
+
+// afterLastID makes new ids follow those on disk, even if the clock was set back meanwhile.
+func (s *Store) afterLastID(b *bolt.Tx, dir *directory) {
+	if k, _ := b.Bucket(bAudit).Cursor().Last(); len(k) == 16 {
+		s.ids.After(webhook.ID(k))
+	}
+	for tenant := range dir.tenants {
+		if k, _ := lastWithPrefix(b.Bucket(bEvents).Cursor(), idKey(tenant)); k != nil {
+			if id, ok := parseEventKey(k); ok {
+				s.ids.After(id)
+			}
+		}
+	}
+}
+
+// Close ends the commit loop after the steps that wait, and closes the file. Methods called later return
+// [webhook.ErrClosed].
+func (s *Store) Close() error {
+	s.closing.Lock()
+	if s.closed {
+		s.closing.Unlock()
+		return nil
+	}
+	s.closed = true
+	close(s.steps)
+	s.closing.Unlock()
+	<-s.stopped
+	return s.db.Close()
+}
+
+// Healthy returns nil if the last commit went to disk, or the error of a read.
+func (s *Store) Healthy() error {
+	if s.failing.Load() {
+		return errors.New("the last write to the database did not reach the disk")
+	}
+	return s.view(context.Background(), func(*bolt.Tx) error { return nil })
+}
+
+// Size returns the file's bytes, and those inside it that are free for reuse.
+func (s *Store) Size() (size, free int64) {
+	if err := s.db.View(func(b *bolt.Tx) error { size = b.Size(); return nil }); err != nil {
+		return 0, 0
+	}
+	st := s.db.Stats()
+	return size, int64(st.FreePageN+st.PendingPageN) * int64(s.db.Info().PageSize)
+}
+
+// view runs a short read transaction. Long ones would keep freed pages from being used again.
+func (s *Store) view(ctx context.Context, read func(*bolt.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := s.db.View(read)
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+		return webhook.ErrClosed
+	}
+	return err
+}
+
+// lastWithPrefix moves a cursor to the last key that begins with prefix.
+func lastWithPrefix(c *bolt.Cursor, prefix []byte) (k, v []byte) {
+	return seekBefore(c, after(prefix), prefix)
+}
+
+// seekBefore moves a cursor to the last key before bound (nil: the last of all) that begins with prefix.
+func seekBefore(c *bolt.Cursor, bound, prefix []byte) (k, v []byte) {
+	if bound == nil {
+		k, v = c.Last()
+	} else if k, v = c.Seek(bound); k == nil {
+		k, v = c.Last()
+	} else {
+		k, v = c.Prev()
+	}
+	if !bytes.HasPrefix(k, prefix) {
+		return nil, nil
+	}
+	return k, v
+}
+
+// after returns the first key behind all that begin with prefix; nil if there is none.
+func after(prefix []byte) []byte {
+	next := bytes.Clone(prefix)
+	for i := len(next) - 1; i >= 0; i-- {
+		if next[i]++; next[i] != 0 {
+			return next[:i+1]
+		}
+	}
+	return nil
+}

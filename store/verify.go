@@ -1,0 +1,272 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"cubeconnect/webhook"
+)
+
+// maxFaults bounds what [Verify] reports: a damaged file can have millions.
+const maxFaults = 100
+
+// Counts is what [Verify] met.
+type Counts struct {
+	Tenants, Endpoints, Audits, Events, Deliveries, Waiting, DeadLetters, Messages int
+}
+
+// Verify checks the structure of a database file that no process has open, and that its records agree
+// with each other. It returns the faults in words, none if all is well, and changes nothing.
+func Verify(path string) (counts Counts, faults []string, err error) {
+	db, err := openFile(path, 0, true)
+	if err != nil {
+		return counts, nil, err
+	}
+	defer func() { err = joinClose(err, db) }()
+	err = db.View(func(b *bolt.Tx) error {
+		v := &verifier{b: b, waiting: map[uint32]*webhook.EndpointStats{}}
+		for fault := range b.Check() {
+			v.fault("structure: %v", fault)
+		}
+		if len(v.faults) > 0 {
+			faults = v.faults // what stands on it can't be read
+			return nil
+		}
+		for _, name := range buckets {
+			if b.Bucket(name) == nil {
+				return fmt.Errorf("%s is not a CubeConnect database: it has no bucket %s", path, name)
+			}
+		}
+		if err := v.run(); err != nil {
+			return err
+		}
+		counts, faults = v.counts, v.faults
+		return nil
+	})
+	return counts, faults, err
+}
+
+func joinClose(err error, db *bolt.DB) error {
+	if closing := db.Close(); err == nil {
+		return closing
+	}
+	return err
+}
+
+type verifier struct {
+	b       *bolt.Tx
+	dir     *directory
+	counts  Counts
+	faults  []string
+	waiting map[uint32]*webhook.EndpointStats
+}
+
+func (v *verifier) fault(format string, args ...any) {
+	if len(v.faults) < maxFaults {
+		v.faults = append(v.faults, fmt.Sprintf(format, args...))
+	}
+}
+
+func (v *verifier) run() (err error) {
+	if v.dir, err = readDirectory(v.b); err != nil {
+		v.fault("%v", err)
+		return nil
+	}
+	v.counts.Tenants, v.counts.Endpoints = len(v.dir.tenants), len(v.dir.endpoints)
+	for _, check := range []func() error{v.audits, v.events, v.deliveries, v.schedule, v.held, v.trouble, v.messages, v.statistics} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verifier) audits() error {
+	return v.b.Bucket(bAudit).ForEach(func(k, val []byte) error {
+		v.counts.Audits++
+		if _, err := decodeAudit(k, val, true); err != nil {
+			v.fault("audit %x: %v", k, err)
+		}
+		return nil
+	})
+}
+
+func (v *verifier) events() error {
+	return v.b.Bucket(bEvents).ForEach(func(k, val []byte) error {
+		v.counts.Events++
+		if _, err := decodeEvent(k, val); err != nil {
+			v.fault("event %x: %v", k, err)
+		}
+		return nil
+	})
+}
+
+// purged reports whether an endpoint was deleted and its deliveries are on their way out.
+func (v *verifier) purged(endpoint uint32) bool {
+	return v.b.Bucket(bPurge).Get(purgeKey(purgeEndpoint, endpoint)) != nil
+}
+
+func (v *verifier) deliveries() error {
+	return v.b.Bucket(bDeliveries).ForEach(func(k, val []byte) error {
+		v.counts.Deliveries++
+		d, err := decodeDelivery(k, val, true)
+		if err != nil {
+			v.fault("delivery %x: %v", k, err)
+			return nil
+		}
+		if d.Status < webhook.Pending || d.Status > webhook.Failed {
+			v.fault("delivery %s: status %d is none", d.ID, d.Status)
+		}
+		if v.dir.endpoints[d.EndpointID()] != nil {
+			st := v.waiting[d.EndpointID()]
+			if st == nil {
+				st = &webhook.EndpointStats{}
+				v.waiting[d.EndpointID()] = st
+			}
+			*count(st, d.Status)++
+		}
+		if troubled := v.b.Bucket(bTrouble).Get(k) != nil; troubled != (d.Status == webhook.Retrying || d.Status == webhook.Failed) {
+			v.fault("delivery %s is %s, and in the trouble index: %t", d.ID, d.Status, troubled)
+		}
+		if d.Status == webhook.Failed {
+			v.counts.DeadLetters++
+		}
+		if d.Status.Ended() {
+			return nil
+		}
+		v.counts.Waiting++
+		if v.b.Bucket(bEvents).Get(eventKey(d.TenantID, d.ID)) == nil {
+			v.fault("delivery %s waits, but its event is gone", d.ID)
+		}
+		if v.dir.endpoints[d.EndpointID()] == nil && !v.purged(d.EndpointID()) {
+			v.fault("delivery %s waits for endpoint %d, which doesn't exist", d.ID, d.EndpointID())
+		}
+		scheduled := v.b.Bucket(bSchedule).Get(scheduleKey(d.ID, d.due)) != nil
+		if scheduled == d.parked {
+			v.fault("delivery %s is %s and parked: %t, but in the schedule: %t", d.ID, d.Status, d.parked, scheduled)
+		}
+		if d.Conversation != 0 && (d.parked || d.due != 0) && v.b.Bucket(bHeld).Get(heldKey(d.ID, d.Conversation)) == nil {
+			v.fault("delivery %s holds its conversation, but the index doesn't say so", d.ID)
+		}
+		return nil
+	})
+}
+
+// record finds the delivery that an index entry is about.
+func (v *verifier) record(id webhook.ID, index string) (d delivery, ok bool) {
+	var tenant uint32
+	if e := v.dir.endpoints[id.Owner()]; e != nil {
+		tenant = e.TenantID
+	} else if t := v.b.Bucket(bPurge).Get(purgeKey(purgeEndpoint, id.Owner())); len(t) == 4 {
+		tenant = binary.BigEndian.Uint32(t)
+	}
+	d, err := readDelivery(v.b, tenant, id)
+	if err != nil {
+		v.fault("%s names delivery %s: %v", index, id, err)
+		return d, false
+	}
+	if d.Status.Ended() {
+		v.fault("%s names delivery %s, which is %s", index, id, d.Status)
+	}
+	return d, true
+}
+
+func (v *verifier) schedule() error {
+	return v.b.Bucket(bSchedule).ForEach(func(k, _ []byte) error {
+		id, due, ok := parseScheduleKey(k)
+		if !ok {
+			v.fault("schedule %x: %v", k, errRecord)
+			return nil
+		}
+		if d, ok := v.record(id, "schedule"); ok && (d.parked || d.due != due) {
+			v.fault("schedule has delivery %s at %d, its record at %d (parked: %t)", id, due, d.due, d.parked)
+		}
+		return nil
+	})
+}
+
+// held also checks that what is parked has something to wait for.
+func (v *verifier) held() error {
+	var group []byte
+	moving, parked := false, false
+	end := func() {
+		if parked && !moving && !v.anyFresh(group) {
+			v.fault("conversation %x is parked, and nothing is there to wake it", group)
+		}
+		moving, parked = false, false
+	}
+	err := v.b.Bucket(bHeld).ForEach(func(k, val []byte) error {
+		id, conv, ok := parseHeldKey(k)
+		if !ok {
+			v.fault("held %x: %v", k, errRecord)
+			return nil
+		}
+		if !bytes.Equal(group, k[:12]) {
+			end()
+			group = bytes.Clone(k[:12])
+		}
+		d, ok := v.record(id, "held")
+		if !ok {
+			return nil
+		}
+		if d.Conversation != conv || d.parked != (len(val) == 0) || len(val) == 6 && millis(val) != d.due {
+			v.fault("held has delivery %s at %x, its record at %d (parked: %t)", id, val, d.due, d.parked)
+		}
+		moving, parked = moving || !d.parked, parked || d.parked
+		return nil
+	})
+	end()
+	return err
+}
+
+// anyFresh looks for a delivery of a parked conversation that stands in the schedule as a fresh one.
+func (v *verifier) anyFresh(group []byte) bool {
+	c := v.b.Bucket(bSchedule).Cursor()
+	for k, val := c.Seek(group[:4]); hasPrefix(k, group[:4]); k, val = c.Next() {
+		if bytes.Equal(val, group[4:]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *verifier) trouble() error {
+	return v.b.Bucket(bTrouble).ForEach(func(k, _ []byte) error {
+		if v.b.Bucket(bDeliveries).Get(k) == nil {
+			v.fault("trouble index names delivery %x, which doesn't exist", k)
+		}
+		return nil
+	})
+}
+
+func (v *verifier) messages() error {
+	return v.b.Bucket(bMessages).ForEach(func(k, val []byte) error {
+		v.counts.Messages++
+		if _, err := decodeMessage(val); err != nil {
+			v.fault("message %x: %v", k, err)
+		}
+		return nil
+	})
+}
+
+func (v *verifier) statistics() error {
+	var table statsTable
+	if err := table.read(v.b); err != nil {
+		v.fault("%v", err)
+		return nil
+	}
+	for id := range v.dir.endpoints {
+		var want webhook.EndpointStats
+		if st := v.waiting[id]; st != nil {
+			want = *st
+		}
+		have := table.m[id]
+		if have.Pending != want.Pending || have.Retrying != want.Retrying || have.Failed != want.Failed {
+			v.fault("endpoint %d counts %d pending, %d retrying, %d failed; there are %d, %d, %d", id, have.Pending, have.Retrying, have.Failed, want.Pending, want.Retrying, want.Failed)
+		}
+	}
+	return nil
+}
