@@ -1,0 +1,63 @@
+package admin
+
+import (
+	"context"
+
+	"cubeconnect/webhook"
+)
+
+// Store is what the API reads and changes. Every change is on disk when its method returns nil. What
+// doesn't exist, or belongs to another tenant, is [webhook.ErrNotFound]; what contradicts something that
+// exists is [webhook.ErrConflict] with words for a person.
+type Store interface {
+	Tenants(ctx context.Context, p webhook.Page) (webhook.List[webhook.Tenant], error)
+	Tenant(ctx context.Context, id uint32) (webhook.Tenant, error)
+	CreateTenant(ctx context.Context, t webhook.Tenant) (webhook.Tenant, error)
+	// UpdateTenant hands the stored tenant to change and stores what that leaves. An error of change is
+	// returned as it is, and nothing is stored.
+	UpdateTenant(ctx context.Context, id uint32, change func(*webhook.Tenant) error) (webhook.Tenant, error)
+	// DeleteTenant removes the tenant with its accounts, endpoints and keys; its events and deliveries
+	// are out of reach at once and off the disk soon after.
+	DeleteTenant(ctx context.Context, id uint32) error
+
+	Accounts(ctx context.Context, tenant uint32, p webhook.Page) (webhook.List[webhook.Account], error)
+	Account(ctx context.Context, tenant, id uint32) (webhook.Account, error)
+	CreateAccount(ctx context.Context, a webhook.Account) (webhook.Account, error)
+	UpdateAccount(ctx context.Context, tenant, id uint32, change func(*webhook.Account) error) (webhook.Account, error)
+	DeleteAccount(ctx context.Context, tenant, id uint32) error
+
+	Endpoints(ctx context.Context, tenant uint32, p webhook.Page) (webhook.List[webhook.Endpoint], error)
+	Endpoint(ctx context.Context, tenant, id uint32) (webhook.Endpoint, error)
+	CreateEndpoint(ctx context.Context, e webhook.Endpoint) (webhook.Endpoint, error)
+	UpdateEndpoint(ctx context.Context, tenant, id uint32, change func(*webhook.Endpoint) error) (webhook.Endpoint, error)
+	DeleteEndpoint(ctx context.Context, tenant, id uint32) error
+	// EndpointStats returns the running figures of every endpoint, by id.
+	EndpointStats(ctx context.Context) (map[uint32]webhook.EndpointStats, error)
+
+	// Publish stores an event of the platform's own and its deliveries. A repeat of an idempotency key
+	// returns the first one's id; with another fingerprint it is a conflict.
+	Publish(ctx context.Context, p webhook.Publication) (webhook.ID, error)
+	Events(ctx context.Context, tenant uint32, f webhook.EventFilter, p webhook.Page) (webhook.List[webhook.Event], error)
+	Event(ctx context.Context, tenant uint32, id webhook.ID) (webhook.Event, []webhook.Delivery, error)
+
+	Deliveries(ctx context.Context, tenant uint32, f webhook.DeliveryFilter, p webhook.Page) (webhook.List[webhook.Delivery], error)
+	Delivery(ctx context.Context, tenant uint32, id webhook.ID) (webhook.Delivery, webhook.Event, error)
+	// Retry makes one delivery due now, with its schedule begun anew. One that has not ended and waits
+	// for its next attempt is made due now too.
+	Retry(ctx context.Context, tenant uint32, id webhook.ID) error
+	// Replay does the same to every ended delivery that matches and returns how many there are.
+	Replay(ctx context.Context, tenant uint32, r webhook.Replay) (int, error)
+
+	Audits(ctx context.Context, f webhook.AuditFilter, p webhook.Page) (webhook.List[webhook.Audit], error)
+	Audit(ctx context.Context, id webhook.ID) (webhook.Audit, error)
+	// Messages returns the state of every message with this id that the tenant has (0: any tenant):
+	// normally one.
+	Messages(ctx context.Context, tenant uint32, wamid string) ([]webhook.Message, error)
+	Templates(ctx context.Context, f webhook.TemplateFilter, p webhook.Page) (webhook.List[webhook.Template], error)
+
+	APIKeys(ctx context.Context, p webhook.Page) (webhook.List[webhook.APIKey], error)
+	CreateAPIKey(ctx context.Context, k webhook.APIKey) (webhook.APIKey, error)
+	DeleteAPIKey(ctx context.Context, id uint32) error
+	// APIKeyByHash finds a key by the SHA-256 of its secret, without touching the disk.
+	APIKeyByHash(hash [32]byte) (webhook.APIKey, bool)
+}

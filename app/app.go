@@ -1,0 +1,282 @@
+// Package app wires the appliance together: it is the program as a value.
+//
+// [New] opens and binds everything in order of need, so that a taken port or a broken file is an error
+// at start; [App.Run] serves until its context ends and then stops in reverse: listeners first, then the
+// queue, the store last. Data flows one way:
+//
+//	Meta → ingress → store → queue → egress → endpoint
+//
+// No package of these knows the next one: each says in a small interface what it needs, and this one
+// hands it over.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"cubeconnect/admin"
+	"cubeconnect/config"
+	"cubeconnect/egress"
+	"cubeconnect/ingress"
+	"cubeconnect/metrics"
+	"cubeconnect/queue"
+	"cubeconnect/store"
+	"cubeconnect/webhook"
+)
+
+// The times of a stop. Their sum stays below the 15 s that are promised.
+const (
+	closeGrace   = 3 * time.Second  // for requests that are being answered
+	attemptGrace = 10 * time.Second // for deliveries under way
+)
+
+// DatabaseName and SocketName are the names of the files in the data folder.
+const (
+	DatabaseName = "cubeconnect.db"
+	SocketName   = "cubeconnect.sock"
+)
+
+// Options are what an App is made from.
+type Options struct {
+	Config  *config.Config
+	Log     *slog.Logger
+	Version Version
+}
+
+// App is a running appliance.
+type App struct {
+	config   atomic.Pointer[config.Config]
+	log      *slog.Logger
+	registry *prometheus.Registry
+	store    *store.Store
+	queue    *queue.Queue
+	egress   *egress.Client
+	ingress  *ingress.Handler
+	admin    *admin.API
+	servers  []*server
+	started  time.Time
+	queueing atomic.Bool // the queue runs
+}
+
+// New opens the database and binds the listeners. It delivers and answers nothing before [App.Run]; if
+// that is never called, [App.Close] must be.
+func New(o Options) (_ *App, err error) {
+	if err := Supported(o.Config); err != nil {
+		return nil, err
+	}
+	a := &App{log: o.Log, registry: metrics.NewRegistry(o.Version.Version, o.Version.Commit), started: time.Now()}
+	a.config.Store(o.Config)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if a.store, err = store.Open(store.Options{
+		Path:    filepath.Join(o.Config.DataDir, DatabaseName),
+		Log:     o.Log,
+		Metrics: metrics.NewStore(a.registry),
+		Keep:    retention(o.Config),
+		OnFresh: func(fresh []webhook.Due) { a.queue.Offer(fresh) },
+		RawOf:   a.rawOf,
+	}); err != nil {
+		return nil, err
+	}
+	metrics.RegisterSnapshot(a.registry, a.store.Snapshot)
+	a.egress = egress.New(egressOptions(o.Config))
+	a.queue = queue.New(queue.Options{
+		Store: a.store, Sender: a.egress, Config: queueConfig(o.Config), Log: o.Log, Metrics: metrics.NewQueue(a.registry), Grace: attemptGrace,
+	})
+	a.ingress = ingress.New(ingress.Options{
+		Directory: directory{a.store}, Acceptor: a.store, Metrics: metrics.NewIngress(a.registry), Log: o.Log, Now: time.Now, Config: ingressConfig(o.Config),
+	})
+	a.admin = admin.New(admin.Options{
+		Store: a.store, Sender: a.egress, Log: o.Log, BootstrapKey: o.Config.Admin.APIKey, ForbiddenHeader: egress.ForbiddenHeader,
+		Defaults: a.deliveryDefaults, Wake: a.queue.Wake,
+	})
+	return a, a.listen()
+}
+
+// Run serves until ctx ends, or a listener fails, and returns when everything has stopped.
+func (a *App) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	for _, w := range a.config.Load().Warnings() {
+		a.log.Warn(w)
+	}
+	var background sync.WaitGroup
+	working, stop := context.WithCancel(context.Background())
+	a.queueing.Store(true)
+	background.Go(func() {
+		defer a.queueing.Store(false)
+		a.queue.Run(working)
+	})
+	background.Go(func() { a.store.Retain(working) })
+	for _, s := range a.servers {
+		background.Go(func() {
+			if err := s.serve(); err != nil {
+				cancel(fmt.Errorf("serve %s: %w", s.name, err))
+			}
+		})
+	}
+	a.log.Info("ready", "public", a.PublicURL(), "admin", a.AdminURL(), "data", a.config.Load().DataDir, "after", time.Since(a.started).Round(time.Millisecond))
+
+	<-ctx.Done()
+	err := context.Cause(ctx)
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	a.log.Info("stopping")
+	err = errors.Join(err, a.closeServers())
+	stop()
+	background.Wait()
+	err = errors.Join(err, a.Close())
+	a.log.Info("stopped")
+	return err
+}
+
+// Close lets go of what [New] opened. [App.Run] does so by itself.
+func (a *App) Close() (err error) {
+	err = a.closeServers()
+	if a.egress != nil {
+		a.egress.Close()
+	}
+	if a.store != nil {
+		err = errors.Join(err, a.store.Close())
+	}
+	return err
+}
+
+// Reload puts another configuration into force as far as that goes while running, and returns the keys
+// that need a restart.
+func (a *App) Reload(c *config.Config) (restart []string) {
+	old := a.config.Load()
+	restart = old.RestartNeeded(c)
+	a.store.SetRetention(retention(c))
+	a.egress.SetOptions(egressOptions(c))
+	a.queue.Configure(queueConfig(c))
+	a.ingress.Configure(ingressConfig(c))
+	a.admin.SetBootstrapKey(c.Admin.APIKey)
+	a.config.Store(c)
+	for _, w := range c.Warnings() {
+		a.log.Warn(w)
+	}
+	return restart
+}
+
+// PublicURL returns the address that Meta's webhooks come in at, as bound.
+func (a *App) PublicURL() string { return a.servers[0].url() }
+
+// AdminURL returns the address of the API, as bound.
+func (a *App) AdminURL() string { return a.servers[1].url() }
+
+// Supported refuses what the configuration can say and this version can't do, rather than to look as
+// if it did.
+func Supported(c *config.Config) error {
+	switch {
+	case c.Public.TLS.Mode == config.TLSACME:
+		return errors.New("public.tls.mode: acme is not available in this version; use \"files\", or \"off\" behind a proxy that does TLS")
+	case c.Public.TLS.MetaClientCA != "":
+		return errors.New("public.tls.meta_client_ca is not available in this version; check Meta's client certificate in a proxy")
+	}
+	return nil
+}
+
+func (a *App) deliveryDefaults() (webhook.Schedule, time.Duration) {
+	d := a.config.Load().Delivery
+	return d.Retries, d.Timeout.Std()
+}
+
+func retention(c *config.Config) store.Retention {
+	return store.Retention{Audit: c.Retention.Audit.Std(), Deliveries: c.Retention.Deliveries.Std(), Dedupe: c.Retention.Dedupe.Std()}
+}
+
+func egressOptions(c *config.Config) egress.Options {
+	d := c.Delivery
+	return egress.Options{Timeout: d.Timeout.Std(), PerEndpoint: d.PerEndpoint, AllowHTTP: d.AllowHTTP, AllowNetworks: d.AllowNetworks, AllowPorts: d.AllowPorts, OwnAddresses: d.OwnAddresses}
+}
+
+func queueConfig(c *config.Config) queue.Config {
+	d := c.Delivery
+	return queue.Config{Retries: d.Retries, Concurrency: d.Concurrency, PerEndpoint: d.PerEndpoint, DisableAfter: d.DisableAfter.Std()}
+}
+
+func ingressConfig(c *config.Config) ingress.Config {
+	return ingress.Config{VerifyToken: c.Meta.VerifyToken, AppSecrets: c.Meta.AppSecrets, MaxBody: int64(c.Meta.MaxBody), TrustedProxies: c.Public.TrustedProxies}
+}
+
+// directory is the store as ingress asks it.
+type directory struct{ store *store.Store }
+
+func (d directory) Account(wabaID, phoneNumberID string) (ingress.Route, bool) {
+	tenant, account, zone, ok := d.store.Route(wabaID, phoneNumberID)
+	return ingress.Route{Tenant: tenant, Account: account, Location: zone}, ok
+}
+
+// rawOf derives an audit record's events once more, and finds the one with the same payload.
+func (a *App) rawOf(rec *webhook.Audit, e *webhook.Event) []byte {
+	in := ingress.Parse(rec.Body, rec.ReceivedAt, directory{a.store})
+	for _, item := range in.Items {
+		if item.Event != nil && item.TenantID == e.TenantID && string(item.Event.Payload) == string(e.Payload) {
+			return item.Event.Raw
+		}
+	}
+	return nil
+}
+
+// server is one listener and what it serves.
+type server struct {
+	name     string
+	scheme   string
+	listener net.Listener
+	http     *http.Server
+}
+
+func (s *server) url() string { return s.scheme + "://" + s.listener.Addr().String() }
+
+func (s *server) serve() error {
+	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// closeServers stops listening, and gives requests that are being answered a moment.
+func (a *App) closeServers() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+	defer cancel()
+	errs := make([]error, len(a.servers))
+	var wg sync.WaitGroup
+	for i, s := range a.servers {
+		wg.Go(func() {
+			err := s.http.Shutdown(ctx)
+			if errors.Is(err, context.DeadlineExceeded) {
+				err = s.http.Close()
+			}
+			if closing := s.listener.Close(); err == nil && !errors.Is(closing, net.ErrClosed) {
+				err = closing
+			}
+			errs[i] = err
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// removeSocket removes a socket that a killed process left behind. A living one is left alone: the
+// database's lock has told by now that there is none.
+func removeSocket(path string) {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
+		_ = os.Remove(path) // if it stays, listening says why
+	}
+}

@@ -1,0 +1,107 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"cubeconnect/admin"
+	"cubeconnect/config"
+	"cubeconnect/web"
+)
+
+// listen binds the two listeners and the local socket.
+func (a *App) listen() error {
+	c := a.config.Load()
+	public, err := bind("public.listen", c.Public.Listen)
+	if err != nil {
+		return err
+	}
+	scheme := "http"
+	if c.Public.TLS.Mode == config.TLSFiles {
+		certs, err := newCertificates(c.Public.TLS.CertFile, c.Public.TLS.KeyFile, a.log)
+		if err != nil {
+			return fmt.Errorf("public.tls: %w", err)
+		}
+		public = tls.NewListener(public, &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: certs.get})
+		scheme = "https"
+	}
+	a.add("public", scheme, public, web.New(web.Options{Log: a.log}, a.publicRoutes()), 30*time.Second)
+
+	private, err := bind("admin.listen", c.Admin.Listen)
+	if err != nil {
+		return err
+	}
+	a.add("admin", "http", private, web.New(web.Options{Log: a.log}, a.adminRoutes(), a.admin.Routes(a.admin.Keys)), 0)
+
+	// The command line talks to a running service through a socket that only its own user can open.
+	path := filepath.Join(c.DataDir, SocketName)
+	removeSocket(path)
+	local, err := listenPrivate(path)
+	if err != nil {
+		a.log.Warn("no local socket; commands such as apikey need the service stopped, or an API key", "error", err)
+		return nil
+	}
+	a.add("local", "unix", local, web.New(web.Options{Log: a.log}, a.admin.Routes(admin.Local)), 0)
+	return nil
+}
+
+func bind(key, addr string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; is another process using it?", key, err)
+	}
+	return l, nil
+}
+
+func (a *App) add(name, scheme string, l net.Listener, h http.Handler, write time.Duration) {
+	s := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      write, // none: a large replay answers when it is done
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	a.servers = append(a.servers, &server{name: name, scheme: scheme, listener: l, http: s})
+}
+
+func (a *App) publicRoutes() []web.Route {
+	return []web.Route{
+		{Method: http.MethodGet, Pattern: "/api/webhooks/whatsapp", Handler: web.Wrap(http.HandlerFunc(a.ingress.Handshake))},
+		{Method: http.MethodPost, Pattern: "/api/webhooks/whatsapp", Handler: web.Wrap(http.HandlerFunc(a.ingress.Receive)), MaxBody: -1},
+		{Method: http.MethodGet, Pattern: "/api/health", Handler: a.health},
+	}
+}
+
+func (a *App) adminRoutes() []web.Route {
+	return []web.Route{
+		{Method: http.MethodGet, Pattern: "/api/health", Handler: a.health},
+		{Method: http.MethodGet, Pattern: "/metrics", Handler: a.metrics(promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelError)}))},
+	}
+}
+
+// metrics asks for an administrator's key if the configuration says so.
+func (a *App) metrics(h http.Handler) web.Handler {
+	return func(w http.ResponseWriter, r *web.Request) error {
+		if a.config.Load().Admin.MetricsAuth {
+			who, err := a.admin.Keys(r.Request)
+			if err != nil {
+				return err
+			}
+			if who.TenantID != 0 {
+				return web.Forbidden("Metrics are for administrators.")
+			}
+		}
+		h.ServeHTTP(w, r.Request)
+		return nil
+	}
+}

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"cubeconnect/admin"
+	"cubeconnect/app"
+	"cubeconnect/config"
+	"cubeconnect/store"
+	"cubeconnect/webhook"
+)
+
+func apikeyFlags(f *flags) {
+	withConfig(f)
+	f.String("name", "", "what the key is for, so that you recognise it later: a `NAME`")
+	f.Uint("tenant", 0, "`ID` of the one tenant the key is for; without one it is an administrator's")
+}
+
+func apikey(ctx context.Context, env *Env, f *flags) error {
+	if len(f.args) != 1 || f.args[0] != "create" {
+		return usagef("say what to do: create")
+	}
+	f.args = nil
+	name := strings.TrimSpace(f.Lookup("name").Value.String())
+	if name == "" {
+		return usagef("--name is missing")
+	}
+	var tenant uint32
+	if _, err := fmt.Sscan(f.Lookup("tenant").Value.String(), &tenant); err != nil {
+		return usagef("--tenant must be a tenant's id")
+	}
+	c, err := loadConfig(env, f)
+	if err != nil {
+		return err
+	}
+	key, err := createKey(ctx, c, name, tenant)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(env.Stdout, key)
+	fmt.Fprintln(env.Stderr, "Keep this key: it can't be shown again. Send it as `Authorization: Bearer KEY`.")
+	return nil
+}
+
+// createKey asks the running service, or does it itself if there is none.
+func createKey(ctx context.Context, c *config.Config, name string, tenant uint32) (string, error) {
+	key, err := createKeyOnline(ctx, filepath.Join(c.DataDir, app.SocketName), name, tenant)
+	if !errors.Is(err, errNoService) {
+		return key, err
+	}
+	s, err := store.Open(store.Options{Path: filepath.Join(c.DataDir, app.DatabaseName)})
+	if err != nil {
+		return "", err
+	}
+	secret, hash, prefix := admin.NewKey()
+	_, err = s.CreateAPIKey(ctx, webhook.APIKey{Name: name, TenantID: tenant, Prefix: prefix, Hash: hash})
+	if errors.Is(err, webhook.ErrNotFound) {
+		err = fmt.Errorf("there is no tenant %d", tenant)
+	}
+	return secret, errors.Join(err, s.Close())
+}
+
+var errNoService = errors.New("no service is running")
+
+func createKeyOnline(ctx context.Context, socket, name string, tenant uint32) (string, error) {
+	body := map[string]any{"name": name}
+	if tenant != 0 {
+		body["tenant_id"] = tenant
+	}
+	b, err := json.Marshal(body)
+	if err != nil {
+		return "", err
+	}
+	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+			if err != nil {
+				return nil, fmt.Errorf("%w: %w", errNoService, err)
+			}
+			return conn, nil
+		},
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://local/api/v1/api-keys", bytes.NewReader(b))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := client.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Data  struct{ Key string }
+		Error struct {
+			Message string
+			Details map[string][]string
+		}
+	}
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return "", fmt.Errorf("read the service's answer: %w", err)
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return "", fmt.Errorf("the service answered %s: %w", resp.Status, err)
+	}
+	if resp.StatusCode != http.StatusCreated {
+		return "", fmt.Errorf("the service refused: %s %v", answer.Error.Message, answer.Error.Details)
+	}
+	return answer.Data.Key, nil
+}

@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"cubeconnect/app"
+	"cubeconnect/config"
+	"cubeconnect/store"
+)
+
+// loadConfig reads the configuration, and prints its problems a line each.
+func loadConfig(env *Env, f *flags) (*config.Config, error) {
+	if err := f.noArgs(); err != nil {
+		return nil, err
+	}
+	c, err := config.Load(f.config, env.Environ)
+	if err != nil {
+		fmt.Fprintln(env.Stderr, err)
+		return nil, errSaid
+	}
+	return c, nil
+}
+
+func serve(ctx context.Context, env *Env, f *flags) error {
+	c, err := loadConfig(env, f)
+	if err != nil {
+		return err
+	}
+	level := new(slog.LevelVar)
+	level.Set(c.Log.Level)
+	log := newLogger(env.Stderr, c.Log.Format, level, env.Environ)
+	a, err := app.New(app.Options{Config: c, Log: log, Version: app.ReadVersion()})
+	if err != nil {
+		return err
+	}
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-reload:
+				reloadConfig(env, f, a, level, log)
+			case <-done:
+				return
+			}
+		}
+	}()
+	defer close(done)
+	return a.Run(ctx)
+}
+
+func reloadConfig(env *Env, f *flags, a *app.App, level *slog.LevelVar, log *slog.Logger) {
+	c, err := config.Load(f.config, env.Environ)
+	if err != nil {
+		log.Error("configuration not read again: it has problems; the old one stays", "error", err)
+		return
+	}
+	level.Set(c.Log.Level)
+	restart := a.Reload(c)
+	log.Info("configuration read again")
+	if len(restart) > 0 {
+		log.Warn("some changed keys need a restart", "keys", restart)
+	}
+}
+
+func newLogger(w io.Writer, format string, level *slog.LevelVar, environ []string) *slog.Logger {
+	o := &slog.HandlerOptions{Level: level}
+	if lookup(environ, "JOURNAL_STREAM") != "" { // the journal has its own time
+		o.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}
+	}
+	if format == config.FormatText || format == config.FormatAuto && isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, o))
+	}
+	return slog.New(slog.NewJSONHandler(w, o))
+}
+
+func lookup(environ []string, name string) (value string) {
+	for _, e := range environ {
+		if len(e) > len(name) && e[:len(name)] == name && e[len(name)] == '=' {
+			value = e[len(name)+1:]
+		}
+	}
+	return value
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func check(_ context.Context, env *Env, f *flags) error {
+	c, err := loadConfig(env, f)
+	if err != nil {
+		return err
+	}
+	if err := app.Supported(c); err != nil {
+		return err
+	}
+	for _, w := range c.Warnings() {
+		fmt.Fprintln(env.Stderr, "warning:", w)
+	}
+	fmt.Fprintln(env.Stdout, "configuration is good")
+	return nil
+}
+
+func verify(_ context.Context, env *Env, f *flags) error {
+	c, err := loadConfig(env, f)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(c.DataDir, app.DatabaseName)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no database at %s; is data_dir right?", path)
+	}
+	counts, faults, err := store.Verify(path)
+	if err != nil {
+		return err
+	}
+	for _, fault := range faults {
+		fmt.Fprintln(env.Stderr, fault)
+	}
+	if len(faults) > 0 {
+		fmt.Fprintf(env.Stderr, "cubeconnect verify: %s has %d faults; restore a backup, and keep this file for a report\n", path, len(faults))
+		return errSaid
+	}
+	fmt.Fprintf(env.Stdout, "%s is sound: %d tenants, %d endpoints, %d audit records, %d events, %d deliveries (%d waiting, %d dead letters), %d messages\n",
+		path, counts.Tenants, counts.Endpoints, counts.Audits, counts.Events, counts.Deliveries, counts.Waiting, counts.DeadLetters, counts.Messages)
+	return nil
+}
+
+func version(_ context.Context, env *Env, f *flags) error {
+	if err := f.noArgs(); err != nil {
+		return err
+	}
+	v := app.ReadVersion()
+	fmt.Fprintf(env.Stdout, "cubeconnect %s (commit %s, %s)\n", v.Version, v.Commit, v.Go)
+	return nil
+}

@@ -1,0 +1,53 @@
+package ingress
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// remoteAddr returns the address that a request came from: the peer's, or, behind trusted proxies, the
+// last one in X-Forwarded-For that isn't a trusted proxy's. What stands left of it anybody could have
+// written.
+func remoteAddr(r *http.Request, trusted []netip.Prefix) string {
+	addr, ok := parseAddr(r.RemoteAddr)
+	if !ok {
+		return r.RemoteAddr // a Unix socket's, say
+	}
+	if len(trusted) == 0 {
+		return addr.String()
+	}
+	forwarded := strings.Join(r.Header["X-Forwarded-For"], ",")
+	for forwarded != "" && contains(trusted, addr) {
+		var last string
+		if i := strings.LastIndexByte(forwarded, ','); i >= 0 {
+			forwarded, last = forwarded[:i], forwarded[i+1:]
+		} else {
+			forwarded, last = "", forwarded
+		}
+		before, ok := parseAddr(strings.TrimSpace(last))
+		if !ok {
+			break
+		}
+		addr = before
+	}
+	return addr.String()
+}
+
+// parseAddr reads an address, with a port or without one.
+func parseAddr(s string) (netip.Addr, bool) {
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap.Addr().Unmap().WithZone(""), true
+	}
+	addr, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	return addr.Unmap().WithZone(""), err == nil
+}
+
+func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
+	for _, p := range prefixes {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
