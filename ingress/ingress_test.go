@@ -37,9 +37,17 @@ func (a accounts) Account(wabaID, phoneNumberID string) (Route, bool) {
 	return r, ok
 }
 
+// place is where a body is: those named payloads/ are the program's own samples.
+func place(name string) string {
+	if strings.HasPrefix(name, "payloads") && !strings.HasSuffix(name, ".txt") {
+		return filepath.Join("..", "sample", name)
+	}
+	return filepath.Join("testdata", name)
+}
+
 func read(t testing.TB, name string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
+	b, err := os.ReadFile(place(name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +57,7 @@ func read(t testing.TB, name string) []byte {
 // bodiesIn returns the names of a folder's bodies, with the folder.
 func bodiesIn(t testing.TB, dir string) (names []string) {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join("testdata", dir, "*.json"))
+	paths, err := filepath.Glob(filepath.Join(place(dir), "*.json"))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no bodies in %s: %v", dir, err)
 	}
