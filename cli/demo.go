@@ -238,13 +238,17 @@ func (d *demonstration) retry(ctx context.Context) error {
 	if _, err := d.post(ctx, "template-approved"); err != nil {
 		return err
 	}
-	if _, err := d.receiver.next(); err != nil {
+	refused, err := d.receiver.next()
+	if err != nil {
 		return err
 	}
 	d.say("your system answers 503 to the next event; the relay waits a second (ten by default) ...")
 	got, err := d.receiver.next()
 	if err != nil {
 		return err
+	}
+	if got.id != refused.id {
+		return fmt.Errorf("the second attempt came as %s, not as %s", got.id, refused.id)
 	}
 	d.say("... and tries again: %s is through at attempt 2, with the same X-Webhook-Id", got.Event)
 	return nil
@@ -348,6 +352,7 @@ type receiver struct {
 
 type received struct {
 	Event, Status string
+	id            string
 	at            time.Time
 	body          []byte
 	err           error
@@ -385,7 +390,7 @@ func (r *receiver) print(w io.Writer) {
 }
 
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	got := received{at: time.Now()}
+	got := received{id: req.Header.Get("X-Webhook-Id"), at: time.Now()}
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxListenedBody))
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -38,6 +39,9 @@ func serve(ctx context.Context, env *Env, f *flags) error {
 	level := new(slog.LevelVar)
 	level.Set(c.Log.Level)
 	log := newLogger(env.Stderr, c.Log.Format, level, env.Environ)
+	// net/http reports odd peers there, in words that the peer can choose.
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer())
 	a, err := app.New(app.Options{Config: c, Log: log, Version: app.ReadVersion()})
 	if err != nil {
 		return err

@@ -1,0 +1,46 @@
+# Everything here needs only Go, but for check: its race detector wants a C compiler.
+
+GO      ?= go
+TOOL     = $(GO) tool -modfile=tools/go.mod
+FUZZTIME ?= 5s
+
+.PHONY: build test check lint vuln race fuzz bench clean
+
+build: ## the binary, static
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o cubeconnect .
+
+test: ## all tests, twice in a row
+	$(GO) test -count=2 ./...
+
+check: lint vuln race fuzz ## all that must hold before a change lands
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(GO) mod verify
+	$(GO) mod tidy -diff
+
+# The database of known vulnerabilities is on the network: out of reach is said aloud, and is no fault.
+vuln:
+	@out=$$($(TOOL) govulncheck ./... 2>&1); code=$$?; \
+	if [ $$code -ne 0 ] && echo "$$out" | grep -q 'fetching vulnerabilities'; then echo "govulncheck: its database is out of reach, nothing was checked"; \
+	else echo "$$out"; exit $$code; fi
+
+race:
+	CGO_ENABLED=1 $(GO) test -race ./...
+	GOMAXPROCS=1 $(GO) test ./...
+
+fuzz: ## each fuzz target for FUZZTIME
+	@for dir in $$($(GO) list -f '{{.Dir}}' ./...); do \
+		for target in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' "$$dir"/*_test.go 2>/dev/null | cut -c6-); do \
+			echo "fuzz $$(basename "$$dir") $$target"; \
+			$(GO) test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x "$$dir" || exit 1; \
+		done; \
+	done
+
+bench: ## benchmarks of the hot paths
+	$(GO) test -run='^$$' -bench=. -benchmem ./store ./ingress ./egress
+
+clean:
+	rm -f cubeconnect
