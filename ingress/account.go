@@ -3,8 +3,6 @@ package ingress
 import (
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"cubeconnect/webhook"
 )
 
@@ -43,10 +41,10 @@ type accountValue struct {
 	event, decision, phoneNumber        string
 	perBusiness, perPhone, currentLimit string
 	banState                            string
-	restrictions                        gjson.Result
+	restrictions                        value
 }
 
-func (a *accountValue) read(name string, v gjson.Result) {
+func (a *accountValue) read(name string, v value) {
 	switch name {
 	case "event":
 		a.event = strings.ToUpper(identifier(v))
@@ -112,7 +110,7 @@ func (a *accountValue) restriction() (restricted *bool, ban *string) {
 // leaves messages alone.
 func (a *accountValue) onlyCalling() bool {
 	calling, other := false, false
-	elements(a.restrictions, func(r gjson.Result) {
+	elements(a.restrictions, func(r value) {
 		if strings.Contains(text(member(r, "restriction_type")), "CALLING") {
 			calling = true
 		} else {

@@ -2,8 +2,6 @@ package ingress
 
 import (
 	"slices"
-
-	"github.com/tidwall/gjson"
 )
 
 // contact is an element of contacts[]: who a message is from or a status is about. Any of its members
@@ -13,7 +11,7 @@ type contact struct{ waID, userID, name string }
 // people are the contacts of one value.
 type people struct {
 	list     []contact
-	messages gjson.Result
+	messages value
 	byID     map[string]int // nil while the list is short
 	claimed  bool           // a message names the only contact
 	asked    bool           // claimed is known
@@ -24,9 +22,9 @@ const manyContacts = 8
 
 func (p *parser) people(c *change) people {
 	p.contacts = p.contacts[:0]
-	elements(c.parts.contacts, func(element gjson.Result) {
+	elements(c.parts.contacts, func(element value) {
 		var who contact
-		members(element, func(name string, v gjson.Result) {
+		members(element, func(name string, v value) {
 			switch name {
 			case "wa_id":
 				who.waID = identifier(v)
@@ -91,7 +89,7 @@ func (p *people) sender(phone, userID string) contact {
 func (p *people) onlyOneClaimed() bool {
 	if !p.asked {
 		p.asked = true
-		elements(p.messages, func(m gjson.Result) {
+		elements(p.messages, func(m value) {
 			_, ok := p.find(identifier(member(m, "from")), identifier(member(m, "from_user_id")))
 			p.claimed = p.claimed || ok
 		})

@@ -1,18 +1,16 @@
 package ingress
 
-import "github.com/tidwall/gjson"
-
 // content is what a message says.
 type content struct {
 	text      string
-	object    gjson.Result // the member named like the type
+	object    value // the member named like the type
 	isMedia   bool
 	relatedID string // the message that a reaction, an edit or a revocation is about
 	replyID   string // the id, or a template button's payload, of the button or row that was chosen
 }
 
 // contentOf puts a message into one line of text. The object is its member named like its type.
-func contentOf(kind string, object gjson.Result) (c content) {
+func contentOf(kind string, object value) (c content) {
 	c.object = object
 	if kind == "text" {
 		c.text = text(member(c.object, "body"))
@@ -50,7 +48,7 @@ func contentOf(kind string, object gjson.Result) (c content) {
 // interactive takes the title of the button or row that was chosen, or the line that a form shows.
 // Permissions to call and payments have neither.
 func (c *content) interactive() {
-	members(c.object, func(name string, v gjson.Result) {
+	members(c.object, func(name string, v value) {
 		switch name {
 		case "button_reply", "list_reply":
 			c.insteadOf(member(v, "title"))
@@ -62,7 +60,7 @@ func (c *content) interactive() {
 }
 
 // insteadOf takes a string over the type in brackets.
-func (c *content) insteadOf(v gjson.Result) {
+func (c *content) insteadOf(v value) {
 	if s := text(v); s != "" {
 		c.text = s
 	}
@@ -70,9 +68,9 @@ func (c *content) insteadOf(v gjson.Result) {
 
 // number returns a number as it is written, so that no digit of a coordinate is lost; a string is
 // taken for one as well.
-func number(v gjson.Result) string {
-	if v.Type == gjson.Number {
-		return v.Raw
+func number(v value) string {
+	if v.kind() == isNumber {
+		return v.raw()
 	}
 	return text(v)
 }

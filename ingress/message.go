@@ -3,17 +3,15 @@ package ingress
 import (
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"cubeconnect/webhook"
 )
 
 // message turns an element of messages[] into message.received, whatever its type. Only the id is
 // demanded: users who hide their number have no from, system messages no contact.
-func (p *parser) message(c *change, people *people, m gjson.Result) {
+func (p *parser) message(c *change, people *people, m value) {
 	var id, from, fromUserID, groupID, kind string
-	var timestamp, context, object gjson.Result
-	members(m, func(name string, v gjson.Result) {
+	var timestamp, context, object value
+	members(m, func(name string, v value) {
 		switch name {
 		case "id":
 			id = elementID(v)
@@ -24,7 +22,7 @@ func (p *parser) message(c *change, people *people, m gjson.Result) {
 		case "group_id":
 			groupID = identifier(v)
 		case "type":
-			kind, object = text(v), gjson.Result{}
+			kind, object = text(v), value{}
 		case "timestamp":
 			timestamp = v
 		case "context":
@@ -40,7 +38,7 @@ func (p *parser) message(c *change, people *people, m gjson.Result) {
 		kind = "unknown"
 	}
 	sender := people.sender(from, fromUserID)
-	if !object.Exists() {
+	if object.kind() == absent {
 		object = member(m, kind) // it stands before the type
 	}
 	content := contentOf(kind, object)
@@ -58,8 +56,8 @@ func (p *parser) message(c *change, people *people, m gjson.Result) {
 		out.media(content.object)
 	}
 	out.extra("group_id", groupID)
-	if context.IsObject() {
-		out.meta("context", context.Raw)
+	if context.kind() == isObject {
+		out.meta("context", context.raw())
 	}
 	out.extra("related_message_id", content.relatedID)
 	out.extra("reply_id", content.replyID)
@@ -83,7 +81,7 @@ func (p *parser) message(c *change, people *people, m gjson.Result) {
 			TenantID:     c.Tenant,
 			Type:         webhook.MessageReceived,
 			Payload:      out.end(),
-			Raw:          out.compact(m.Raw),
+			Raw:          out.compact(m.raw()),
 			Conversation: webhook.ConversationOf(c.Tenant, conversation),
 		},
 	}
@@ -93,9 +91,9 @@ func (p *parser) message(c *change, people *people, m gjson.Result) {
 }
 
 // media writes what a media message refers to: a media id is good for 7 days, the receiver fetches it.
-func (p *payload) media(object gjson.Result) {
+func (p *payload) media(object value) {
 	var id, mimeType, sha256, filename string
-	members(object, func(name string, v gjson.Result) {
+	members(object, func(name string, v value) {
 		switch name {
 		case "id":
 			id = identifier(v)

@@ -1,12 +1,9 @@
 package ingress
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/tidwall/gjson"
 
 	"cubeconnect/webhook"
 )
@@ -25,21 +22,16 @@ const firstPayload = 1 << 10
 // other. Among members of the same name the last one counts.
 func Parse(body []byte, receivedAt time.Time, dir Directory) webhook.Inbound {
 	in := webhook.Inbound{ReceivedAt: receivedAt, Body: body}
-	// The standard library's check bounds the depth; gjson relies on a valid document.
-	if !json.Valid(body) {
-		in.Unparsed = true
-		return in
-	}
 	// A copy, for body is lent. What items keep is copied again, or one id that somebody remembers
 	// would keep a whole batch in memory.
-	root := gjson.Parse(string(body))
-	if !root.IsObject() {
+	doc, ok := readDocument(string(body))
+	if !ok || doc.root().kind() != isObject {
 		in.Unparsed = true
 		return in
 	}
 	var object string
-	var entries gjson.Result
-	members(root, func(name string, v gjson.Result) {
+	var entries value
+	members(doc.root(), func(name string, v value) {
 		switch name {
 		case "object":
 			object = text(v)
@@ -66,22 +58,22 @@ type parser struct {
 type change struct {
 	Route
 	wabaID        string
-	phoneNumberID string       // empty where Meta names none: templates, accounts
-	entryTime     gjson.Result // absent on messages
+	phoneNumberID string // empty where Meta names none: templates, accounts
+	entryTime     value  // absent on messages
 	field         string
-	value         gjson.Result
+	value         value
 	parts         parts
 }
 
 // parts are the members of a change's value that routing or field messages need.
 type parts struct {
-	metadata, wabaInfo, contacts, messages, statuses gjson.Result
+	metadata, wabaInfo, contacts, messages, statuses value
 }
 
-func (p *parser) entry(entry gjson.Result) {
+func (p *parser) entry(entry value) {
 	var id string
-	var at, changes gjson.Result
-	members(entry, func(name string, v gjson.Result) {
+	var at, changes value
+	members(entry, func(name string, v value) {
 		switch name {
 		case "id":
 			id = identifier(v)
@@ -91,13 +83,13 @@ func (p *parser) entry(entry gjson.Result) {
 			changes = v
 		}
 	})
-	elements(changes, func(c gjson.Result) { p.change(change{wabaID: id, entryTime: at}, c) })
+	elements(changes, func(c value) { p.change(change{wabaID: id, entryTime: at}, c) })
 }
 
 // change decides by the field alone what an element of changes[] means: calls, history, standby and
 // fields of the future have members named messages and statuses as well.
-func (p *parser) change(c change, element gjson.Result) {
-	members(element, func(name string, v gjson.Result) {
+func (p *parser) change(c change, element value) {
+	members(element, func(name string, v value) {
 		switch name {
 		case "field":
 			c.field = text(v)
@@ -105,7 +97,7 @@ func (p *parser) change(c change, element gjson.Result) {
 			c.value = v
 		}
 	})
-	if c.field == "" && !c.value.IsObject() {
+	if c.field == "" && c.value.kind() != isObject {
 		return
 	}
 	c.readParts()
@@ -124,7 +116,7 @@ func (p *parser) change(c change, element gjson.Result) {
 }
 
 func (c *change) readParts() {
-	members(c.value, func(name string, v gjson.Result) {
+	members(c.value, func(name string, v value) {
 		switch name {
 		case "metadata":
 			c.parts.metadata = v
@@ -171,9 +163,9 @@ func (p *parser) route(c *change) (known bool) {
 // documents no such rule.
 func (p *parser) messages(c *change) {
 	people := p.people(c)
-	ofMessage := func(m gjson.Result) { p.message(c, &people, m) }
-	ofStatus := func(s gjson.Result) { p.status(c, &people, s) }
-	if c.parts.statuses.Index < c.parts.messages.Index {
+	ofMessage := func(m value) { p.message(c, &people, m) }
+	ofStatus := func(s value) { p.status(c, &people, s) }
+	if c.parts.statuses.at < c.parts.messages.at {
 		elements(c.parts.statuses, ofStatus)
 		elements(c.parts.messages, ofMessage)
 		return

@@ -4,18 +4,16 @@ import (
 	"bytes"
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"cubeconnect/webhook"
 )
 
 // status turns an element of statuses[] into message.status_updated if its status is one of the four;
 // played, deleted, warning and words of the future are audited only.
-func (p *parser) status(c *change, people *people, s gjson.Result) {
+func (p *parser) status(c *change, people *people, s value) {
 	var id, recipientID, recipientUserID, word string
 	var participant participant
-	var timestamp, errors gjson.Result
-	members(s, func(name string, v gjson.Result) {
+	var timestamp, errors value
+	members(s, func(name string, v value) {
 		switch name {
 		case "id":
 			id = elementID(v)
@@ -79,7 +77,7 @@ func (p *parser) status(c *change, people *people, s gjson.Result) {
 			TenantID:     c.Tenant,
 			Type:         webhook.MessageStatusUpdated,
 			Payload:      out.end(),
-			Raw:          out.compact(s.Raw),
+			Raw:          out.compact(s.raw()),
 			Conversation: webhook.ConversationOf(c.Tenant, recipient.id()),
 		},
 	}
@@ -92,7 +90,7 @@ func (p *parser) status(c *change, people *people, s gjson.Result) {
 type participant struct{ phone, userID string }
 
 // read takes the members that name a participant; the groups page has the phone's under two names.
-func (p *participant) read(name string, v gjson.Result) {
+func (p *participant) read(name string, v value) {
 	switch name {
 	case "recipient_participant_id":
 		p.phone = identifier(v)
@@ -114,12 +112,12 @@ func (p *participant) id() string {
 
 // errors returns Meta's errors as a JSON array, or nil if there are none. Each has a code and a title:
 // older ones lack the title and have a message or details.
-func (p *parser) errors(array gjson.Result) []byte {
+func (p *parser) errors(array value) []byte {
 	out := &p.out
 	out.b = append(out.b[:0], '[')
-	elements(array, func(e gjson.Result) {
-		var code, title, message, details gjson.Result
-		members(e, func(name string, v gjson.Result) {
+	elements(array, func(e value) {
+		var code, title, message, details value
+		members(e, func(name string, v value) {
 			switch name {
 			case "code":
 				code = v
@@ -134,12 +132,12 @@ func (p *parser) errors(array gjson.Result) []byte {
 		if len(out.b) > 1 {
 			out.b = append(out.b, ',')
 		}
-		out.b = appendCompact(out.b, e.Raw)
+		out.b = appendCompact(out.b, e.raw())
 		out.b = out.b[:len(out.b)-1] // open the object again
-		if !code.Exists() {
+		if code.kind() == absent {
 			out.raw("code", "null")
 		}
-		if !title.Exists() {
+		if title.kind() == absent {
 			said := text(message)
 			if said == "" {
 				said = text(details)

@@ -3,8 +3,6 @@ package ingress
 import (
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"cubeconnect/webhook"
 )
 
@@ -13,7 +11,7 @@ import (
 // quality update so) and audited only.
 func (p *parser) template(c *change) {
 	var event, id, name, language, category, reason string
-	members(c.value, func(member string, v gjson.Result) {
+	members(c.value, func(member string, v value) {
 		switch member {
 		case "event":
 			event = identifier(v)
@@ -66,7 +64,7 @@ func (p *parser) template(c *change) {
 			TenantID:     c.Tenant,
 			Type:         webhook.TemplateStatusChanged,
 			Payload:      out.end(),
-			Raw:          out.compact(c.value.Raw),
+			Raw:          out.compact(c.value.raw()),
 			Conversation: webhook.ConversationOf(c.Tenant, "template:"+story),
 		},
 	})

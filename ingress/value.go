@@ -5,51 +5,14 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/tidwall/gjson"
 )
 
-// members calls f for each member of an object, and not at all for anything else.
-func members(object gjson.Result, f func(name string, v gjson.Result)) {
-	if !object.IsObject() {
-		return
-	}
-	object.ForEach(func(name, v gjson.Result) bool {
-		f(name.Str, v)
-		return true
-	})
-}
-
-// member returns an object's member; of several with that name the last one.
-func member(object gjson.Result, name string) (found gjson.Result) {
-	members(object, func(n string, v gjson.Result) {
-		if n == name {
-			found = v
-		}
-	})
-	return found
-}
-
-// elements calls f for each object in an array, and not at all for anything else: null arrays and
-// elements that are no objects occur where partners write Meta's JSON anew.
-func elements(array gjson.Result, f func(gjson.Result)) {
-	if !array.IsArray() {
-		return
-	}
-	array.ForEach(func(_, v gjson.Result) bool {
-		if v.IsObject() {
-			f(v)
-		}
-		return true
-	})
-}
-
 // text returns a string's value as valid UTF-8, and nothing for what is no string.
-func text(v gjson.Result) string {
-	if v.Type != gjson.String {
+func text(v value) string {
+	if !v.isString() {
 		return ""
 	}
-	return unquote(v.Raw)
+	return unquote(v.raw())
 }
 
 // maxIdentifier is far above what Meta sends (a message id has about 90 characters). Ids become keys
@@ -58,14 +21,14 @@ const maxIdentifier = 1024
 
 // identifier returns an id, which Meta writes as a string or as an integer (template ids have 16
 // digits: the text is kept, a float would round it).
-func identifier(v gjson.Result) string {
+func identifier(v value) string {
 	var id string
-	switch v.Type {
-	case gjson.String:
-		id = unquote(v.Raw)
-	case gjson.Number:
-		if isInteger(v.Raw) {
-			id = v.Raw
+	switch v.kind() {
+	case isString, isEscaped:
+		id = unquote(v.raw())
+	case isNumber:
+		if isInteger(v.raw()) {
+			id = v.raw()
 		}
 	}
 	if len(id) > maxIdentifier {
@@ -75,8 +38,8 @@ func identifier(v gjson.Result) string {
 }
 
 // elementID returns the id of an element of messages[] or statuses[], always a string.
-func elementID(v gjson.Result) string {
-	if v.Type != gjson.String {
+func elementID(v value) string {
+	if !v.isString() {
 		return ""
 	}
 	return identifier(v)
@@ -93,13 +56,13 @@ const (
 )
 
 // unix returns Unix seconds, which Meta writes as a string or as an integer; 0 if there are none.
-func unix(v gjson.Result) int64 {
+func unix(v value) int64 {
 	var digits string
-	switch v.Type {
-	case gjson.String:
-		digits = unquote(v.Raw)
-	case gjson.Number:
-		digits = v.Raw
+	switch v.kind() {
+	case isString, isEscaped:
+		digits = unquote(v.raw())
+	case isNumber:
+		digits = v.raw()
 	}
 	if len(digits) > len("-9223372036854775808") {
 		return 0 // the error would hold a copy of all of them
@@ -112,7 +75,7 @@ func unix(v gjson.Result) int64 {
 }
 
 // timeOr returns the time that v says, or another one if it says none that could be.
-func timeOr(v gjson.Result, other time.Time) time.Time {
+func timeOr(v value, other time.Time) time.Time {
 	seconds := unix(v)
 	if seconds < minUnix || seconds >= maxUnix {
 		return other

@@ -9,13 +9,12 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/tidwall/gjson"
 )
 
 //go:embed payloads/*.json
@@ -59,37 +58,32 @@ func Sign(appSecret string, body []byte) string {
 // ForAccount returns a body with other ids in place of its WABA's and phone number's. Empty ids change
 // nothing; of several in the body all are replaced.
 func ForAccount(body []byte, wabaID, phoneNumberID string) []byte {
-	replace := func(path, by string) {
-		for _, id := range leaves(gjson.GetBytes(body, path)) {
-			if by != "" && id != "" {
-				body = bytes.ReplaceAll(body, quoted(id), quoted(by))
-			}
+	for id := range leaves(body, "entry", "id") {
+		if wabaID != "" {
+			body = bytes.ReplaceAll(body, quoted(id), quoted(wabaID))
 		}
 	}
-	replace("entry.#.id", wabaID)
-	replace("entry.#.changes.#.value.metadata.phone_number_id", phoneNumberID)
+	for id := range leaves(body, "entry", "changes", "value", "metadata", "phone_number_id") {
+		if phoneNumberID != "" {
+			body = bytes.ReplaceAll(body, quoted(id), quoted(phoneNumberID))
+		}
+	}
 	return body
 }
 
 // Fresh returns a body that isn't a repeat: with other message ids, and the time of now.
 func Fresh(body []byte, now time.Time) []byte {
-	for _, path := range []string{"entry.#.changes.#.value.messages.#.id", "entry.#.changes.#.value.statuses.#.id"} {
-		for _, id := range leaves(gjson.GetBytes(body, path)) {
-			if id != "" {
-				body = bytes.ReplaceAll(body, quoted(id), quoted(newID(id)))
-			}
-		}
-	}
 	seconds := strconv.FormatInt(now.Unix(), 10)
-	for _, path := range []string{"entry.#.changes.#.value.messages.#.timestamp", "entry.#.changes.#.value.statuses.#.timestamp"} {
-		for _, at := range leaves(gjson.GetBytes(body, path)) {
+	for _, array := range []string{"messages", "statuses"} {
+		for id := range leaves(body, "entry", "changes", "value", array, "id") {
+			body = bytes.ReplaceAll(body, quoted(id), quoted(newID(id)))
+		}
+		for at := range leaves(body, "entry", "changes", "value", array, "timestamp") {
 			body = bytes.ReplaceAll(body, quoted(at), quoted(seconds))
 		}
 	}
-	for _, at := range leaves(gjson.GetBytes(body, "entry.#.time")) {
-		if at != "" {
-			body = bytes.ReplaceAll(body, []byte(at), []byte(seconds))
-		}
+	for at := range leaves(body, "entry", "time") {
+		body = bytes.ReplaceAll(body, []byte(at), []byte(seconds))
 	}
 	return body
 }
@@ -107,20 +101,37 @@ func newID(old string) string {
 	return old + fresh
 }
 
-// leaves flattens what a path found to the distinct strings and numbers in it.
-func leaves(r gjson.Result) (list []string) {
-	seen := map[string]bool{}
-	var walk func(gjson.Result)
-	walk = func(r gjson.Result) {
-		if r.IsArray() {
-			for _, e := range r.Array() {
-				walk(e)
+// leaves returns the distinct strings and numbers that a path leads to, through every element of arrays.
+// What is no JSON has none.
+func leaves(body []byte, path ...string) map[string]bool {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber() // ids have more digits than a float64
+	var root any
+	if d.Decode(&root) != nil {
+		return nil
+	}
+	found := map[string]bool{}
+	var walk func(v any, path []string)
+	walk = func(v any, path []string) {
+		switch v := v.(type) {
+		case []any:
+			for _, e := range v {
+				walk(e, path)
 			}
-		} else if s := r.String(); !seen[s] {
-			seen[s] = true
-			list = append(list, s)
+		case map[string]any:
+			if len(path) > 0 {
+				walk(v[path[0]], path[1:])
+			}
+		case string:
+			if len(path) == 0 && v != "" {
+				found[v] = true
+			}
+		case json.Number:
+			if len(path) == 0 {
+				found[v.String()] = true
+			}
 		}
 	}
-	walk(r)
-	return list
+	walk(root, path)
+	return found
 }
