@@ -14,6 +14,9 @@ const (
 	maxWindowBytes = 32 << 20
 	// failingAfter is how many attempts in a row must fail for an endpoint to count as failing.
 	failingAfter = 10
+	// maxUnsettled bounds the attempts of one endpoint that were made and are not on disk yet: those that a
+	// crash repeats beside the ones under way.
+	maxUnsettled = 256
 	// readRetry is the wait after a schedule could not be read.
 	readRetry = time.Second
 )
@@ -25,14 +28,15 @@ type lane struct {
 	loaded   map[webhook.ID]struct{}             // in the window, in flight or being parked
 	talking  map[webhook.Conversation]webhook.ID // in flight
 	parking  map[webhook.Conversation]int        // writes under way that park some of its deliveries
-	busy     int
-	failures int        // attempts that failed since the last success
-	stale    bool       // the disk may have due deliveries that are not loaded
-	held     bool       // a conversation may be held: only the disk knows which
-	last     webhook.ID // the greatest fresh id seen on disk or taken from an offer
-	nextDue  time.Time  // see timers
-	timer    int        // place among the timers, -1: none
-	queued   bool       // in a ring
+	busy     int                                 // attempts under way
+	open     int                                 // attempts whose outcome is not on disk, those under way included
+	failures int                                 // attempts that failed since the last success
+	stale    bool                                // the disk may have due deliveries that are not loaded
+	held     bool                                // a conversation may be held: only the disk knows which
+	last     webhook.ID                          // the greatest fresh id seen on disk or taken from an offer
+	nextDue  time.Time                           // see timers
+	timer    int                                 // place among the timers, -1: none
+	queued   bool                                // in a ring
 }
 
 func (q *Queue) lane(endpoint uint32) *lane {
@@ -57,7 +61,7 @@ func (q *Queue) mayStart(l *lane) bool {
 	case l.busy < q.busy:
 		limit = min(limit, c.Concurrency-q.busy)
 	}
-	return l.busy < max(1, limit)
+	return l.busy < max(1, limit) && l.open-l.busy < maxUnsettled
 }
 
 // offer takes a fresh delivery into its lane, if nothing stands before it on disk.
@@ -158,7 +162,7 @@ func (q *Queue) rest(l *lane, gone bool) {
 	q.dropWindow(l, func(webhook.Due) bool { return true })
 	q.timers.set(l, time.Time{})
 	l.stale, l.failures = true, 0
-	if gone && l.busy == 0 && len(l.loaded) == 0 {
+	if gone && len(l.loaded) == 0 {
 		delete(q.lanes, l.endpoint)
 	}
 }
@@ -218,21 +222,6 @@ func (q *Queue) park(ctx context.Context, l *lane, tenant uint32, head webhook.I
 	q.parking++
 	go func() {
 		err := q.store.Park(ctx, tenant, head, ids)
-		q.done <- result{lane: l, parked: list, err: err}
+		q.done <- result{kind: parked, lane: l, behind: list, err: err}
 	}()
-}
-
-// parked takes note that deliveries are parked, or could not be. What came after them meanwhile goes back
-// to the disk, which knows whether it must wait too.
-func (q *Queue) parked(l *lane, list []webhook.Due) {
-	behind := map[webhook.Conversation]bool{}
-	for _, d := range list {
-		behind[d.Conversation] = true
-		delete(l.loaded, d.ID)
-		if l.parking[d.Conversation]--; l.parking[d.Conversation] == 0 {
-			delete(l.parking, d.Conversation)
-		}
-	}
-	q.dropWindow(l, func(d webhook.Due) bool { return behind[d.Conversation] })
-	l.held, l.stale = true, true
 }

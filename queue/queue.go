@@ -18,7 +18,8 @@ type Store interface {
 	LookupEndpoint(id uint32) *webhook.Endpoint
 	Due(endpoint uint32, now time.Time, n int, skip func(webhook.ID) bool) (webhook.DueList, error)
 	Claim(id webhook.ID) (webhook.Claim, error)
-	Finish(ctx context.Context, id webhook.ID, tenant uint32, o webhook.Outcome, next time.Time) (webhook.Finished, error)
+	// Settle stores outcomes, all or none. Without hurry it may wait for others to share a commit with.
+	Settle(ctx context.Context, list []webhook.Settlement, hurry bool) ([]webhook.Finished, error)
 	Park(ctx context.Context, tenant uint32, head webhook.ID, ids []webhook.ID) error
 	DisableEndpoint(ctx context.Context, id uint32, reason string) (changed bool, err error)
 }
@@ -62,15 +63,19 @@ type Queue struct {
 
 	wake  chan struct{}
 	inbox inbox
-	done  chan result
+	jobs  chan job     // to idle workers
+	sent  chan attempt // from workers to settle
+	done  chan result  // to Run
 
 	// What follows belongs to Run.
+	workers     sync.WaitGroup
 	lanes       map[uint32]*lane
 	healthy     ring
 	failing     ring
 	timers      timers
 	busy        int // attempts under way
 	failingBusy int // those of failing lanes
+	unsettled   int // attempts whose outcome is not on disk, those under way included
 	parking     int // writes under way that park deliveries
 	windowBytes int // payloads held in windows
 }
@@ -92,7 +97,7 @@ func New(o Options) *Queue {
 	}
 	q := &Queue{
 		store: o.Store, sender: o.Sender, log: o.Log, metrics: o.Metrics, now: o.Now, grace: o.Grace,
-		wake: make(chan struct{}, 1), done: make(chan result, 64), lanes: map[uint32]*lane{},
+		wake: make(chan struct{}, 1), jobs: make(chan job), sent: make(chan attempt, maxSettle), done: make(chan result, 64), lanes: map[uint32]*lane{},
 	}
 	q.inbox.woken = map[uint32]struct{}{}
 	q.Configure(o.Config)
@@ -138,6 +143,12 @@ func (q *Queue) Run(ctx context.Context) {
 	// A restart must not cost an endpoint an attempt: those under way outlive ctx by the grace.
 	attempts, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
+	var settling sync.WaitGroup
+	settling.Go(func() { q.settle(attempts) })
+	defer settling.Wait()
+	defer close(q.sent)
+	defer q.workers.Wait()
+	defer close(q.jobs)
 	for _, id := range q.store.EndpointIDs() {
 		q.stir(q.lane(id))
 	}
@@ -173,7 +184,7 @@ func (q *Queue) drain(abort func()) {
 	}
 	last := time.AfterFunc(q.grace, abort)
 	defer last.Stop()
-	for q.busy+q.parking > 0 {
+	for q.unsettled+q.parking > 0 {
 		q.finished(<-q.done)
 	}
 }

@@ -15,8 +15,12 @@ import (
 	"cubeconnect/webhook"
 )
 
-// maxBatch bounds the steps of one commit, and with them the time that the first of them waits.
-const maxBatch = 1024
+const (
+	// maxBatch bounds the steps of one commit, and with them the time that the first of them waits.
+	maxBatch = 1024
+	// patience is how long a step that is in no hurry waits for others to share its commit with.
+	patience = 2 * time.Millisecond
+)
 
 // step is a write that waits for its commit. Its run may be called more than once, each time in a new
 // transaction, so it must set its results afresh.
@@ -28,71 +32,117 @@ type step struct {
 
 // update runs a step and returns once it is on disk or certainly never will be.
 func (s *Store) update(ctx context.Context, run func(*tx) error) error {
-	return s.submit(ctx, &step{run: run, done: make(chan error, 1)})
+	return s.submit(ctx, s.steps, &step{run: run, done: make(chan error, 1)})
 }
 
 // updateAlone is for steps that change what later steps look up in memory (endpoints, for one): none of
 // them may run before that is in place.
 func (s *Store) updateAlone(ctx context.Context, run func(*tx) error) error {
-	return s.submit(ctx, &step{run: run, alone: true, done: make(chan error, 1)})
+	return s.submit(ctx, s.steps, &step{run: run, alone: true, done: make(chan error, 1)})
 }
 
-func (s *Store) submit(ctx context.Context, st *step) error {
-	if err := s.enqueue(ctx, st); err != nil {
+// updateSoon is for steps that nobody waits for: they ride along with the next commit, and cause one of
+// their own only after a moment without. Each commit costs a dozen pages, however little is in it.
+func (s *Store) updateSoon(ctx context.Context, run func(*tx) error) error {
+	return s.submit(ctx, s.soon, &step{run: run, done: make(chan error, 1)})
+}
+
+func (s *Store) submit(ctx context.Context, to chan *step, st *step) error {
+	if err := s.enqueue(ctx, to, st); err != nil {
 		return err
 	}
 	return <-st.done // the outcome must be known: a step can't be called back
 }
 
-func (s *Store) enqueue(ctx context.Context, st *step) error {
+func (s *Store) enqueue(ctx context.Context, to chan *step, st *step) error {
 	s.closing.RLock() // Close waits for those who are here, then nobody sends any more
 	defer s.closing.RUnlock()
 	if s.closed {
 		return webhook.ErrClosed
 	}
 	select {
-	case s.steps <- st:
+	case to <- st:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// commitLoop is the only goroutine that writes. It needs no timer: what arrives during a sync is the next
-// batch.
+// commitLoop is the only goroutine that writes.
 func (s *Store) commitLoop() {
 	defer close(s.stopped)
-	var held *step
-	for {
-		first := held
-		held = nil
-		if first == nil {
-			var ok bool
-			if first, ok = <-s.steps; !ok {
+	for s.gather(); len(s.batch) > 0; s.gather() {
+		s.commit(slices.Clone(s.batch))
+	}
+}
+
+// gather waits for a step and takes all that have come meanwhile into the batch. What arrives during a
+// sync is the next batch, so that only steps in no hurry ever wait for a timer. An empty batch says that
+// the store was closed.
+func (s *Store) gather() {
+	clear(s.batch)
+	s.batch = s.batch[:0]
+	if s.next != nil { // it would not share the batch before
+		s.batch, s.next = append(s.batch, s.next), nil
+	} else {
+		s.await()
+	}
+	for len(s.batch) < maxBatch && s.next == nil {
+		select {
+		case st, ok := <-s.steps:
+			if !ok {
+				s.takeSoon()
 				return
 			}
+			s.take(st)
+		default:
+			s.takeSoon()
+			return
 		}
-		batch := append(s.batch[:0], first)
-	drain:
-		for !first.alone && len(batch) < maxBatch {
-			select {
-			case st, ok := <-s.steps:
-				if !ok {
-					break drain
-				}
-				if st.alone {
-					held = st
-					break drain
-				}
-				batch = append(batch, st)
-			default:
-				break drain
-			}
-		}
-		s.commit(batch)
-		clear(batch)
-		s.batch = batch
 	}
+}
+
+// await returns when there is a step to commit, or none will come.
+func (s *Store) await() {
+	var late <-chan time.Time
+	for {
+		select {
+		case st, ok := <-s.steps:
+			if ok {
+				s.take(st)
+			} else {
+				s.takeSoon()
+			}
+			return
+		case st := <-s.soon:
+			s.take(st)
+			if late == nil {
+				late = time.After(patience)
+			}
+		case <-late:
+			return
+		}
+	}
+}
+
+func (s *Store) takeSoon() {
+	for len(s.batch) < maxBatch && s.next == nil {
+		select {
+		case st := <-s.soon:
+			s.take(st)
+		default:
+			return
+		}
+	}
+}
+
+// take puts a step into the batch, or keeps it for the next if one of them must be alone.
+func (s *Store) take(st *step) {
+	if st.alone && len(s.batch) > 0 || len(s.batch) == 1 && s.batch[0].alone {
+		s.next = st
+		return
+	}
+	s.batch = append(s.batch, st)
 }
 
 // commit brings a batch to disk. A step that fails leaves the batch; if it had written something, the

@@ -102,23 +102,47 @@ func (s *Store) Claim(id webhook.ID) (c webhook.Claim, err error) {
 // Finish records an attempt. A failed one has next as the time of the next attempt; the zero time makes
 // the delivery a dead letter. When a delivery has ended, the next of its conversation that was parked is
 // due now.
-func (s *Store) Finish(ctx context.Context, id webhook.ID, tenant uint32, o webhook.Outcome, next time.Time) (f webhook.Finished, err error) {
-	err = s.update(ctx, func(t *tx) error {
-		f = webhook.Finished{}
-		if t.dir.endpoints[id.Owner()] == nil {
-			return nil // deleted meanwhile, and the delivery is about to be dropped
+func (s *Store) Finish(ctx context.Context, id webhook.ID, tenant uint32, o webhook.Outcome, next time.Time) (webhook.Finished, error) {
+	list, err := s.Settle(ctx, []webhook.Settlement{{ID: id, TenantID: tenant, Outcome: o, Next: next}}, true)
+	if err != nil {
+		return webhook.Finished{}, err
+	}
+	return list[0], nil
+}
+
+// Settle does what [Store.Finish] does for several attempts in one transaction, in order. Without hurry it
+// waits a moment for others to share the commit with.
+func (s *Store) Settle(ctx context.Context, list []webhook.Settlement, hurry bool) (finished []webhook.Finished, err error) {
+	update := s.updateSoon
+	if hurry {
+		update = s.update
+	}
+	err = update(ctx, func(t *tx) error {
+		finished = make([]webhook.Finished, len(list))
+		for i, st := range list {
+			f, err := t.settle(&st)
+			if err != nil {
+				return err
+			}
+			finished[i] = f
 		}
-		d, err := t.readDelivery(tenant, id)
-		if errors.Is(err, webhook.ErrNotFound) || err == nil && d.Status.Ended() {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		f, err = t.finish(&d, o, next)
-		return err
+		return nil
 	})
-	return f, err
+	return finished, err
+}
+
+func (t *tx) settle(st *webhook.Settlement) (f webhook.Finished, err error) {
+	if t.dir.endpoints[st.ID.Owner()] == nil {
+		return f, nil // deleted meanwhile, and the delivery is about to be dropped
+	}
+	d, err := t.readDelivery(st.TenantID, st.ID)
+	if errors.Is(err, webhook.ErrNotFound) || err == nil && d.Status.Ended() {
+		return f, nil
+	}
+	if err != nil {
+		return f, err
+	}
+	return t.finish(&d, st.Outcome, st.Next)
 }
 
 func (t *tx) finish(d *delivery, o webhook.Outcome, next time.Time) (f webhook.Finished, err error) {

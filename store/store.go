@@ -56,7 +56,9 @@ type Store struct {
 	stats statsTable
 
 	steps   chan *step
-	batch   []*step // used by the commit loop only
+	soon    chan *step // those in no hurry
+	batch   []*step    // used by the commit loop only, like next
+	next    *step
 	failing atomic.Bool
 	closing sync.RWMutex
 	closed  bool
@@ -84,7 +86,7 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{
 		db: db, log: o.Log, metrics: o.Metrics, now: o.Now, onFresh: o.OnFresh, rawOf: o.RawOf,
-		steps: make(chan *step, maxBatch), stopped: make(chan struct{}),
+		steps: make(chan *step, maxBatch), soon: make(chan *step, maxBatch), stopped: make(chan struct{}),
 	}
 	s.SetRetention(o.Keep)
 	if err := s.load(o.Path); err != nil {

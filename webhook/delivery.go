@@ -150,6 +150,14 @@ type DueList struct {
 	Last ID
 }
 
+// Settlement is the outcome of an attempt on its way to disk.
+type Settlement struct {
+	ID       ID
+	TenantID uint32
+	Outcome  Outcome
+	Next     time.Time // of the next attempt if this one failed; zero: there is none
+}
+
 // Finished is what the end of an attempt changed.
 type Finished struct {
 	Status Status // zero: the delivery was gone, or had ended before
