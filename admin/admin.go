@@ -101,5 +101,5 @@ func (a *API) SetBootstrapKey(key webhook.Secret) {
 func (a *API) newID(tenant uint32) webhook.ID {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.ids.Next(a.now(), tenant)
+	return a.ids.Next(a.now(), 0).OfTenant(tenant)
 }

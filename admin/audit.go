@@ -32,7 +32,7 @@ func viewAudit(r *webhook.Audit, tenant uint32) *auditView {
 		}
 	}
 	for _, id := range r.EventIDs {
-		if tenant == 0 || id.Owner() == tenant {
+		if tenant == 0 || id.Tenant() == tenant {
 			v.EventIDs = append(v.EventIDs, id)
 		}
 	}

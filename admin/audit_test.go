@@ -71,7 +71,7 @@ func TestAudit(t *testing.T) {
 		t.Errorf("a tenant's list %s", l.text)
 	}
 	l.equal(t, "[1]", "items", 0, "tenant_ids")
-	if ids := list(l.get("items", 0, "event_ids")); len(ids) != 1 || parseID(t, ids[0].(string)).Owner() != one {
+	if ids := list(l.get("items", 0, "event_ids")); len(ids) != 1 || parseID(t, ids[0].(string)).Tenant() != one {
 		t.Errorf("event ids %v", ids)
 	}
 	for id, want := range map[string]int{own: 200, shared: 403, foreign: 404} {

@@ -66,10 +66,16 @@ func TestKeyForms(t *testing.T) {
 	}
 }
 
-func TestNoBootstrapKey(t *testing.T) {
+func TestBootstrapKey(t *testing.T) {
 	f := newFixtureWith(t, func(o *Options) { o.BootstrapKey = webhook.Secret{} })
-	if a := f.as(t, bootstrapKey, "GET", "/api/v1/tenants", ""); a.status != 401 {
-		t.Errorf("%d %s", a.status, a.text)
+	for _, step := range []struct {
+		set    string
+		status int
+	}{{"", 401}, {bootstrapKey, 200}, {"another", 401}, {bootstrapKey, 200}, {"", 401}} {
+		f.api.SetBootstrapKey(webhook.NewSecret(step.set))
+		if a := f.as(t, bootstrapKey, "GET", "/api/v1/tenants", ""); a.status != step.status {
+			t.Errorf("with %q: %d %s", step.set, a.status, a.text)
+		}
 	}
 }
 

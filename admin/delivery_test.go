@@ -195,7 +195,7 @@ func TestSendTest(t *testing.T) {
 	if want := `{"event":"webhook.test","tenant_id":1,"timestamp":"2026-03-10T14:30:00+03:00","message":"` + testMessage + `"}`; string(c.Body) != want {
 		t.Errorf("body %s, want %s", c.Body, want)
 	}
-	if c.Endpoint.ID != id || c.EventID.Owner() != tenantID || c.ID != c.EventID.WithOwner(id) || c.Number != 1 || c.Type != webhook.WebhookTest || a.str("event_id") != c.EventID.String() {
+	if c.Endpoint.ID != id || c.EventID.Tenant() != tenantID || c.ID != c.EventID.WithOwner(id) || c.Number != 1 || c.Type != webhook.WebhookTest || a.str("event_id") != c.EventID.String() {
 		t.Errorf("claim %+v", c)
 	}
 

@@ -70,7 +70,7 @@ func state(t *testing.T, f *fixture) string {
 	return all.String()
 }
 
-// bodies are good requests for the routes that want one.
+// bodyFor returns a good request for a route that wants a body.
 func bodyFor(method, pattern string) string {
 	switch {
 	case method == "GET" || method == "DELETE":

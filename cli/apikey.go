@@ -102,10 +102,7 @@ func createKeyOnline(ctx context.Context, socket, name string, tenant uint32) (s
 	defer resp.Body.Close()
 	var answer struct {
 		Data  struct{ Key string }
-		Error struct {
-			Message string
-			Details map[string][]string
-		}
+		Error struct{ Message string }
 	}
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
@@ -115,7 +112,7 @@ func createKeyOnline(ctx context.Context, socket, name string, tenant uint32) (s
 		return "", fmt.Errorf("the service answered %s: %w", resp.Status, err)
 	}
 	if resp.StatusCode != http.StatusCreated {
-		return "", fmt.Errorf("the service refused: %s %v", answer.Error.Message, answer.Error.Details)
+		return "", fmt.Errorf("the service refused: %s", answer.Error.Message)
 	}
 	return answer.Data.Key, nil
 }

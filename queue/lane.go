@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"cubeconnect/webhook"
@@ -37,6 +38,7 @@ type lane struct {
 	nextDue  time.Time                           // see timers
 	timer    int                                 // place among the timers, -1: none
 	queued   bool                                // in a ring
+	crowded  bool                                // among those that must leave slots to others
 }
 
 func (q *Queue) lane(endpoint uint32) *lane {
@@ -55,13 +57,37 @@ func (l *lane) isFailing() bool { return l.failures >= failingAfter }
 func (q *Queue) mayStart(l *lane) bool {
 	c := q.config.Load()
 	limit := c.PerEndpoint
-	switch {
-	case l.isFailing():
+	if l.isFailing() {
 		limit = 1
-	case l.busy < q.busy:
-		limit = min(limit, c.Concurrency-q.busy)
 	}
-	return l.busy < max(1, limit) && l.open-l.busy < maxUnsettled
+	switch {
+	case l.busy >= max(1, limit), l.open-l.busy >= maxUnsettled:
+		return false // the end of an attempt of its own brings it back
+	case !l.isFailing() && !q.hasShare(l):
+		if !l.crowded {
+			l.crowded = true
+			q.crowded = append(q.crowded, l)
+		}
+		return false
+	}
+	return true
+}
+
+// hasShare reports whether the others leave the lane one more slot.
+func (q *Queue) hasShare(l *lane) bool {
+	return l.busy == q.busy || l.busy < max(1, q.config.Load().Concurrency-q.busy)
+}
+
+// relieve brings those lanes back that had to leave slots to others and need not any longer. They are few:
+// each has an attempt under way at least.
+func (q *Queue) relieve() {
+	q.crowded = slices.DeleteFunc(q.crowded, func(l *lane) bool {
+		if l.crowded = !q.hasShare(l); l.crowded {
+			return false
+		}
+		q.enqueue(l)
+		return true
+	})
 }
 
 // offer takes a fresh delivery into its lane, if nothing stands before it on disk.
@@ -129,15 +155,18 @@ func (q *Queue) startOne(ctx context.Context, l *lane) bool {
 		return false
 	}
 	if !q.mayStart(l) {
-		return false // the end of an attempt brings it back
+		return false
 	}
 	i := l.startable()
-	if l.stale && (i < 0 || len(l.window) < windowSize/4) {
+	// While some are being parked nothing is read: two such writes could overtake each other, and put what
+	// came later in a conversation before what came earlier.
+	calm := len(l.parking) == 0
+	if calm && l.stale && (i < 0 || len(l.window) < windowSize/4) {
 		q.load(ctx, l, ep)
 		i = l.startable()
 	}
 	if i < 0 {
-		if len(l.window) >= windowSize {
+		if calm && len(l.window) >= windowSize {
 			q.unclog(ctx, l, ep)
 		}
 		return false

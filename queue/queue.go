@@ -73,11 +73,12 @@ type Queue struct {
 	healthy     ring
 	failing     ring
 	timers      timers
-	busy        int // attempts under way
-	failingBusy int // those of failing lanes
-	unsettled   int // attempts whose outcome is not on disk, those under way included
-	parking     int // writes under way that park deliveries
-	windowBytes int // payloads held in windows
+	crowded     []*lane // those that must leave slots to others
+	busy        int     // attempts under way
+	failingBusy int     // those of failing lanes
+	unsettled   int     // attempts whose outcome is not on disk, those under way included
+	parking     int     // writes under way that park deliveries
+	windowBytes int     // payloads held in windows
 }
 
 // inbox is what other goroutines have said since Run last looked.

@@ -365,6 +365,30 @@ func TestSlots(t *testing.T) {
 	})
 }
 
+// An endpoint that had to leave slots to another gets its own number once they are free, though none of its
+// attempts has ended.
+func TestSharesGrowBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var quick uint32
+		r := newRig(t, func(c *webhook.Claim, _ int) (webhook.Outcome, time.Duration) {
+			if c.Endpoint.ID == quick {
+				return ok(), 10 * time.Millisecond
+			}
+			return ok(), time.Hour
+		})
+		r.config.Concurrency, r.config.PerEndpoint = 6, 3
+		r.queue.Configure(r.config)
+		slow := r.endpoint(nil)
+		quick = r.endpoint(nil)
+		r.publishAll(slices.Repeat([]message{{"", "x"}}, 30))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if p := r.sender.peak[slow]; p != 3 {
+			t.Errorf("the slow endpoint has %d attempts under way, want 3", p)
+		}
+	})
+}
+
 // Endpoints that hang take what slots they can get, and the one that answers is not slowed.
 func TestHangingEndpointsLeaveRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

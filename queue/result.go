@@ -53,6 +53,7 @@ func (q *Queue) free(r *result) {
 	case r.verdict != 0:
 		l.failures++
 	}
+	q.relieve()
 }
 
 // close lets go of a delivery whose attempt is over.

@@ -76,7 +76,7 @@ func (q *Queue) next(c *webhook.Claim, o *webhook.Outcome) time.Time {
 		schedule = q.config.Load().Retries
 	}
 	wait, ok := schedule.Next(c.Round, o.RetryAfter)
-	if !ok {
+	if !ok && o.Verdict != webhook.Gone { // which disables the endpoint: what is left waits for better times
 		return time.Time{}
 	}
 	return q.now().Add(wait)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"cubeconnect/webhook"
@@ -93,8 +94,12 @@ func (t *tx) once(parts ...string) (bool, error) {
 	return true, t.put(bSeen, h[:], appendMillis(nil, t.now.UnixMilli()))
 }
 
-// applyAccount is new if it changes anything: what Meta reports of an account has no id of its own.
+// applyAccount is new if it changes anything: what Meta reports of an account has no id of its own. One
+// that is sent again after another must not bring the old state back.
 func (t *tx) applyAccount(item *webhook.Item, c *webhook.AccountItem) (bool, error) {
+	if isNew, err := t.once(accountReport(c)...); !isNew || err != nil {
+		return false, err
+	}
 	concerned := t.accountsOf(c)
 	if len(concerned) == 0 {
 		concerned = []uint32{item.AccountID}
@@ -112,7 +117,7 @@ func (t *tx) applyAccount(item *webhook.Item, c *webhook.AccountItem) (bool, err
 		if a.TenantID != item.TenantID || !changeState(&a.State, c) {
 			continue
 		}
-		at := t.now.UTC()
+		at := t.now
 		a.State.UpdatedAt = &at
 		if err := t.putAccount(a); err != nil {
 			return false, err
@@ -120,6 +125,20 @@ func (t *tx) applyAccount(item *webhook.Item, c *webhook.AccountItem) (bool, err
 		fresh = true
 	}
 	return fresh, nil
+}
+
+// accountReport returns what a report can be known by: where it is about, when it was and what it says.
+func accountReport(c *webhook.AccountItem) []string {
+	parts := []string{"account", c.WABAID, c.PhoneNumberID, c.DisplayPhoneNumber, strconv.FormatInt(millisOf(c.At), 10)}
+	for i, v := range []*string{c.Quality, c.MessagingLimit, c.Review, c.Ban, c.NameReview} {
+		if v != nil {
+			parts = append(parts, strconv.Itoa(i), *v)
+		}
+	}
+	if c.Restricted != nil {
+		parts = append(parts, strconv.FormatBool(*c.Restricted))
+	}
+	return parts
 }
 
 // accountsOf returns the accounts that a report is about: a number's, or all of the WABA.

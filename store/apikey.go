@@ -21,7 +21,7 @@ func (s *Store) CreateAPIKey(ctx context.Context, k webhook.APIKey) (webhook.API
 		if _, ok := t.dir.tenants[k.TenantID]; !ok && k.TenantID != 0 {
 			return webhook.ErrNotFound
 		}
-		k.CreatedAt = t.now.UTC()
+		k.CreatedAt = t.now
 		if k.ID, err = t.nextID(bAPIKeys); err != nil {
 			return err
 		}

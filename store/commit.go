@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -156,7 +157,9 @@ func (s *Store) commit(batch []*step) {
 			batch = slices.DeleteFunc(batch, func(st *step) bool { return st == broken })
 			continue
 		}
-		s.failing.Store(err != nil)
+		if err != nil || t.writes > 0 {
+			s.failing.Store(err != nil)
+		}
 		if err != nil {
 			err = storageError(err)
 			s.log.Error("commit failed", "steps", len(batch), "error", err)
@@ -229,10 +232,16 @@ func (t *tx) refuse(st *step, err error) {
 
 // storageError names the one cause that an operator can mend while the program runs.
 func storageError(err error) error {
-	if errors.Is(err, bolterrors.ErrMaxSizeReached) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if errors.Is(err, bolterrors.ErrMaxSizeReached) || saysNumber(err, syscall.ENOSPC) || saysNumber(err, syscall.EDQUOT) {
 		return fmt.Errorf("%w: %w", webhook.ErrFull, err)
 	}
 	return fmt.Errorf("commit: %w", err)
+}
+
+// saysNumber reports whether an error is a system call's. Where bbolt grows the file it passes on the
+// words alone.
+func saysNumber(err error, number syscall.Errno) bool {
+	return errors.Is(err, number) || strings.Contains(err.Error(), number.Error())
 }
 
 // tx is one write transaction, with the one instant at which all of it happens.
@@ -246,11 +255,14 @@ type tx struct {
 	refused map[*step]error
 	stats   map[uint32]*webhook.EndpointStats
 	fresh   []webhook.Due
-	after   []func() // run in order once the transaction is on disk
+	changes []func(*directory) // for when the transaction is on disk, in order
+	after   []func()           // likewise
 }
 
 func (s *Store) newTx(b *bolt.Tx) *tx {
-	t := &tx{s: s, b: b, now: s.now(), dir: s.dir.Load(), stats: map[uint32]*webhook.EndpointStats{}}
+	// To the millisecond, as it is stored: what memory says must be what the disk says.
+	now := time.UnixMilli(s.now().UnixMilli()).UTC()
+	t := &tx{s: s, b: b, now: now, dir: s.dir.Load(), stats: map[uint32]*webhook.EndpointStats{}}
 	for _, name := range [][]byte{bAudit, bEvents} {
 		b.Bucket(name).FillPercent = 1 // only ever appended to
 	}
@@ -278,6 +290,7 @@ func (t *tx) delete(bucket, key []byte) error {
 // applied does in memory what is now on disk.
 func (t *tx) applied() {
 	t.s.applyStats(t.stats)
+	t.s.applyChanges(t.changes)
 	for _, f := range t.after {
 		f()
 	}

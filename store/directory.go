@@ -44,17 +44,23 @@ func newDirectory() *directory {
 	}
 }
 
-// changeDirectory publishes a changed directory once the transaction is on disk.
-func (t *tx) changeDirectory(change func(*directory)) {
-	t.after = append(t.after, func() {
-		old := t.s.dir.Load()
-		next := &directory{
-			tenants: maps.Clone(old.tenants), accounts: maps.Clone(old.accounts), numbers: maps.Clone(old.numbers), wabas: maps.Clone(old.wabas),
-			endpoints: maps.Clone(old.endpoints), byTenant: maps.Clone(old.byTenant), keys: maps.Clone(old.keys),
-		}
+// changeDirectory changes the directory once the transaction is on disk.
+func (t *tx) changeDirectory(change func(*directory)) { t.changes = append(t.changes, change) }
+
+// applyChanges publishes a directory with all changes of a transaction.
+func (s *Store) applyChanges(changes []func(*directory)) {
+	if len(changes) == 0 {
+		return
+	}
+	old := s.dir.Load()
+	next := &directory{
+		tenants: maps.Clone(old.tenants), accounts: maps.Clone(old.accounts), numbers: maps.Clone(old.numbers), wabas: maps.Clone(old.wabas),
+		endpoints: maps.Clone(old.endpoints), byTenant: maps.Clone(old.byTenant), keys: maps.Clone(old.keys),
+	}
+	for _, change := range changes {
 		change(next)
-		t.s.dir.Store(next)
-	})
+	}
+	s.dir.Store(next)
 }
 
 func (d *directory) putTenant(v *webhook.Tenant) {

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"encoding/binary"
+	"maps"
+	"slices"
 
 	"cubeconnect/webhook"
 )
@@ -44,7 +46,7 @@ func (s *Store) CreateEndpoint(ctx context.Context, e webhook.Endpoint) (webhook
 		if _, ok := t.dir.tenants[e.TenantID]; !ok {
 			return webhook.ErrNotFound
 		}
-		e.CreatedAt = t.now.UTC()
+		e.CreatedAt = t.now
 		if e.ID, err = t.nextID(bEndpoints); err != nil {
 			return err
 		}
@@ -60,13 +62,20 @@ func (s *Store) UpdateEndpoint(ctx context.Context, tenant, id uint32, change fu
 		if old == nil || old.TenantID != tenant {
 			return webhook.ErrNotFound
 		}
-		e = *old
+		e = cloned(old) // change may reach through it
 		if err := change(&e); err != nil {
 			return err
 		}
 		return t.putEndpoint(e)
 	})
 	return e, err
+}
+
+// cloned returns an endpoint that shares nothing with another.
+func cloned(e *webhook.Endpoint) webhook.Endpoint {
+	c := *e
+	c.Events, c.Retries, c.Headers = slices.Clone(e.Events), slices.Clone(e.Retries), maps.Clone(e.Headers)
+	return c
 }
 
 // DisableEndpoint disables an endpoint for a reason, unless it is disabled or gone already; changed says
@@ -94,7 +103,8 @@ func (t *tx) putEndpoint(e webhook.Endpoint) error {
 		st := t.stat(e.ID) // it begins with a clean slate
 		st.FailingSince = timeOf(0)
 	}
-	t.changeDirectory(func(d *directory) { d.putEndpoint(&e) })
+	own := cloned(&e) // the caller keeps the other
+	t.changeDirectory(func(d *directory) { d.putEndpoint(&own) })
 	return t.put(bEndpoints, idKey(e.ID), b)
 }
 

@@ -30,7 +30,7 @@ func decodeEvent(k, v []byte) (e webhook.Event, err error) {
 		return e, errRecord
 	}
 	d := decode(v)
-	e = webhook.Event{ID: id, TenantID: id.Owner(), Conversation: webhook.Conversation(d.uint64()), AuditID: d.id(), Type: d.string(), Payload: d.bytes(), Raw: d.bytes()}
+	e = webhook.Event{ID: id, TenantID: id.Tenant(), Conversation: webhook.Conversation(d.uint64()), AuditID: d.id(), Type: d.string(), Payload: d.bytes(), Raw: d.bytes()}
 	return e, d.err()
 }
 
@@ -38,7 +38,7 @@ func decodeEvent(k, v []byte) (e webhook.Event, err error) {
 // is not changed: the step may run again.
 func (t *tx) putEvent(ev *webhook.Event, auditID webhook.ID) (webhook.ID, error) {
 	e := *ev
-	e.ID, e.AuditID = t.s.ids.Next(t.now, e.TenantID), auditID
+	e.ID, e.AuditID = t.s.ids.Next(t.now, 0).OfTenant(e.TenantID), auditID
 	var wanting []*webhook.Endpoint
 	raw := false
 	for _, ep := range t.dir.byTenant[e.TenantID] {
@@ -66,6 +66,7 @@ func (t *tx) putEvent(ev *webhook.Event, auditID webhook.ID) (webhook.ID, error)
 // returns the first one's id; one that says something else is a conflict.
 func (s *Store) Publish(ctx context.Context, p webhook.Publication) (id webhook.ID, err error) {
 	err = s.update(ctx, func(t *tx) (err error) {
+		id = webhook.ID{}
 		if _, ok := t.dir.tenants[p.Event.TenantID]; !ok {
 			return webhook.ErrNotFound
 		}
@@ -107,7 +108,7 @@ func (s *Store) Events(ctx context.Context, tenant uint32, f webhook.EventFilter
 
 // Event returns an event of a tenant and its deliveries, by endpoint.
 func (s *Store) Event(ctx context.Context, tenant uint32, id webhook.ID) (e webhook.Event, deliveries []webhook.Delivery, err error) {
-	if _, ok := s.dir.Load().tenants[tenant]; !ok || id.Owner() != tenant {
+	if _, ok := s.dir.Load().tenants[tenant]; !ok || id != id.OfTenant(tenant) {
 		return e, nil, webhook.ErrNotFound
 	}
 	err = s.view(ctx, func(b *bolt.Tx) (err error) {

@@ -50,7 +50,7 @@ func parseEventKey(k []byte) (webhook.ID, bool) {
 	if len(k) != 16 {
 		return webhook.ID{}, false
 	}
-	return webhook.IDFromKey(k[4:], binary.BigEndian.Uint32(k)), true
+	return webhook.IDFromKey(k[4:], 0).OfTenant(binary.BigEndian.Uint32(k)), true
 }
 
 // deliveryKey stands behind its event's key.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,23 +72,24 @@ func decodeMessage(v []byte) (m message, err error) {
 	return m, d.err()
 }
 
-func (t *tx) readMessage(k []byte) (m message, found bool, err error) {
+// readMessage takes a record that can't be read for none: Meta would send again for days what can't be
+// stored because of it.
+func (t *tx) readMessage(k []byte) (m message, found bool) {
 	v := t.get(bMessages, k)
 	if v == nil {
-		return m, false, nil
+		return m, false
 	}
-	if m, err = decodeMessage(v); err != nil {
-		return m, false, fmt.Errorf("message %x: %w", k, err)
+	m, err := decodeMessage(v)
+	if err != nil {
+		t.s.log.Error("a message's record can't be read, and is begun anew", "key", fmt.Sprintf("%x", k), "error", err)
+		return message{}, false
 	}
-	return m, true, nil
+	return m, true
 }
 
 func (t *tx) applyMessage(item *webhook.Item, c *webhook.MessageItem) (bool, error) {
 	k := messageKey(c.MessageID, c.PhoneNumberID)
-	m, found, err := t.readMessage(k)
-	if err != nil {
-		return false, err
-	}
+	m, found := t.readMessage(k)
 	if found && t.remembered(m.updated) && slices.ContainsFunc(m.steps, func(st messageStep) bool { return st.status == webhook.MessageInbound }) {
 		return false, nil
 	}
@@ -127,10 +129,7 @@ func (s *Store) LastInbound(ctx context.Context, account uint32, customer string
 
 func (t *tx) applyStatus(item *webhook.Item, c *webhook.StatusItem) (bool, error) {
 	k := messageKey(c.MessageID, c.PhoneNumberID)
-	m, found, err := t.readMessage(k)
-	if err != nil {
-		return false, err
-	}
+	m, found := t.readMessage(k)
 	same := func(st messageStep) bool { return st.status == c.Status && st.participant == c.Participant }
 	if i := slices.IndexFunc(m.steps, same); i >= 0 {
 		if t.remembered(m.steps[i].arrived) {
@@ -150,6 +149,12 @@ func (t *tx) applyStatus(item *webhook.Item, c *webhook.StatusItem) (bool, error
 		m = message{tenant: item.TenantID, account: item.AccountID, customer: c.Customer}
 	}
 	m.updated = now
+	if len(m.steps) == maxSteps && c.Participant == "" {
+		// Of the group's own steps there are few, and nothing else remembers them.
+		ofMember := func(st messageStep) bool { return st.participant != "" }
+		i := slices.IndexFunc(m.steps, ofMember)
+		m.steps = slices.Delete(m.steps, i, i+1)
+	}
 	if len(m.steps) < maxSteps {
 		m.steps = append(m.steps, messageStep{c.Status, millisOf(c.At), now, c.Participant})
 	}
@@ -218,7 +223,8 @@ func (t *tx) applyTemplate(item *webhook.Item, c *webhook.TemplateItem) (bool, e
 	var r templateRecord
 	if v := t.get(bTemplates, k); v != nil {
 		if err := unmarshal(v, &r); err != nil {
-			return false, fmt.Errorf("template %x: %w", k, err)
+			t.s.log.Error("a template's record can't be read, and is begun anew", "key", fmt.Sprintf("%x", k), "error", err)
+			r = templateRecord{}
 		}
 		if r.UpdatedAt.After(c.At) {
 			return true, nil // an older change that came later is told, but isn't the state
@@ -232,6 +238,9 @@ func (t *tx) applyTemplate(item *webhook.Item, c *webhook.TemplateItem) (bool, e
 	return true, t.put(bTemplates, k, v)
 }
 
+// placeForm is what a place in the list of templates looks like: the time of the last change and the key.
+var placeForm = regexp.MustCompile("^[0-9]{13}-[0-9a-f]{32}$")
+
 // Templates lists the template table. Tenants have hundreds of templates, not millions: the list is
 // sorted in memory.
 func (s *Store) Templates(ctx context.Context, f webhook.TemplateFilter, p webhook.Page) (list webhook.List[webhook.Template], err error) {
@@ -240,6 +249,9 @@ func (s *Store) Templates(ctx context.Context, f webhook.TemplateFilter, p webho
 		place string
 	}
 	var rows []row
+	if p.Cursor != "" && !placeForm.MatchString(p.Cursor) {
+		return list, errCursor()
+	}
 	dir, waba := s.dir.Load(), ""
 	if a := dir.accounts[f.AccountID]; a != nil {
 		waba = a.WABAID // a template belongs to all numbers of its WABA

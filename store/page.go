@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -50,6 +51,9 @@ func idCursor(p webhook.Page) (*webhook.ID, error) {
 	return &id, nil
 }
 
+// firstID returns the smallest id that is not before an instant. Ids tell the time to the millisecond.
+func firstID(t time.Time) webhook.ID { return webhook.IDAt(t.Add(time.Millisecond - 1)) }
+
 // scan lists records from the newest of a range to the oldest, by their keys: prefix and an id of
 // which the first idLen bytes are in the key. Keep decodes a record, and says whether it matches.
 func scan[T any](b *bolt.Bucket, prefix []byte, idLen int, r webhook.Range, p webhook.Page, keep func(k, v []byte) (T, bool, error)) (list webhook.List[T], err error) {
@@ -60,14 +64,14 @@ func scan[T any](b *bolt.Bucket, prefix []byte, idLen int, r webhook.Range, p we
 	key := func(id webhook.ID) []byte { return append(slices.Clone(prefix), id[:idLen]...) }
 	bound := after(prefix)
 	if !r.Until.IsZero() {
-		bound = key(webhook.IDAt(r.Until))
+		bound = key(firstID(r.Until))
 	}
 	if cursor != nil && (bound == nil || string(key(*cursor)) < string(bound)) {
 		bound = key(*cursor)
 	}
 	var oldest []byte
 	if !r.Since.IsZero() {
-		oldest = key(webhook.IDAt(r.Since))
+		oldest = key(firstID(r.Since))
 	}
 	c := b.Cursor()
 	var last webhook.ID

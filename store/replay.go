@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -68,17 +67,19 @@ func (s *Store) Replay(ctx context.Context, tenant uint32, r webhook.Replay) (co
 		return 0, webhook.FieldErrors{"endpoint": {"is no endpoint of this tenant"}}
 	}
 	find := s.findEnded
-	if r.Missing {
+	switch {
+	case r.Missing:
 		find = s.findMissing
+	case !r.Status.Ended():
+		return 0, webhook.FieldErrors{"status": {"must be one that a delivery ends with"}}
 	}
-	// What this replay makes is newer than its beginning, so it comes to an end.
-	if now := s.now(); r.Until.IsZero() || r.Until.After(now) {
-		r.Until = now.Add(time.Millisecond)
+	from, until, err := s.replayed(ctx, tenant, r.Range)
+	if err != nil {
+		return 0, err
 	}
-	var from []byte
 	for {
 		var ids []webhook.ID
-		if ids, from, err = find(ctx, tenant, r, from); err != nil {
+		if ids, from, err = find(ctx, tenant, r, from, until); err != nil {
 			return count, err
 		}
 		if !r.DryRun && len(ids) > 0 {
@@ -96,15 +97,33 @@ func (s *Store) Replay(ctx context.Context, tenant uint32, r webhook.Replay) (co
 	}
 }
 
+// replayed returns the keys of events between which a replay goes. What comes in meanwhile is no part of
+// it, or it might never end.
+func (s *Store) replayed(ctx context.Context, tenant uint32, r webhook.Range) (from, until []byte, err error) {
+	from = idKey(tenant)
+	if !r.Since.IsZero() {
+		from = eventKey(tenant, firstID(r.Since))
+	}
+	err = s.view(ctx, func(b *bolt.Tx) error {
+		last, _ := lastWithPrefix(b.Bucket(bEvents).Cursor(), idKey(tenant))
+		until = after(last)
+		return nil
+	})
+	if bound := eventKey(tenant, firstID(r.Until)); !r.Until.IsZero() && string(bound) < string(until) {
+		until = bound
+	}
+	return from, until, err
+}
+
 // findEnded returns some of the deliveries that match, from a key on, and the key to go on from.
-func (s *Store) findEnded(ctx context.Context, tenant uint32, r webhook.Replay, from []byte) (ids []webhook.ID, next []byte, err error) {
+func (s *Store) findEnded(ctx context.Context, tenant uint32, r webhook.Replay, from, until []byte) (ids []webhook.ID, next []byte, err error) {
 	err = s.view(ctx, func(b *bolt.Tx) error {
 		records := b.Bucket(bDeliveries)
 		bucket := records
 		if r.Status == webhook.Failed {
 			bucket = b.Bucket(bTrouble)
 		}
-		next, err = forward(bucket, tenant, r.Range, from, func(k, v []byte) (bool, error) {
+		next, err = forward(bucket, from, until, func(k, v []byte) (bool, error) {
 			_, id, ok := parseDeliveryKey(k)
 			if !ok || s.dir.Load().endpoints[id.Owner()] == nil || r.EndpointID != 0 && id.Owner() != r.EndpointID {
 				return true, nil
@@ -124,7 +143,7 @@ func (s *Store) findEnded(ctx context.Context, tenant uint32, r webhook.Replay, 
 }
 
 // findMissing returns ids of deliveries that could exist and don't.
-func (s *Store) findMissing(ctx context.Context, tenant uint32, r webhook.Replay, from []byte) (ids []webhook.ID, next []byte, err error) {
+func (s *Store) findMissing(ctx context.Context, tenant uint32, r webhook.Replay, from, until []byte) (ids []webhook.ID, next []byte, err error) {
 	var endpoints []*webhook.Endpoint
 	for _, e := range s.dir.Load().byTenant[tenant] {
 		if r.EndpointID == e.ID || r.EndpointID == 0 && e.Enabled {
@@ -132,7 +151,7 @@ func (s *Store) findMissing(ctx context.Context, tenant uint32, r webhook.Replay
 		}
 	}
 	err = s.view(ctx, func(b *bolt.Tx) error {
-		next, err = forward(b.Bucket(bEvents), tenant, r.Range, from, func(k, v []byte) (bool, error) {
+		next, err = forward(b.Bucket(bEvents), from, until, func(k, v []byte) (bool, error) {
 			e, err := decodeEvent(k, v)
 			if err != nil {
 				return false, fmt.Errorf("event %x: %w", k, err)
@@ -153,37 +172,19 @@ func (s *Store) findMissing(ctx context.Context, tenant uint32, r webhook.Replay
 	return ids, next, err
 }
 
-// forward walks a tenant's records from the oldest of a range on, or from a key on, until visit returns
-// false or it has looked at many; next is where to go on, nil at the end.
-func forward(bucket *bolt.Bucket, tenant uint32, r webhook.Range, from []byte, visit func(k, v []byte) (bool, error)) (next []byte, err error) {
-	prefix := idKey(tenant)
-	bound := func(at time.Time) []byte {
-		id := webhook.IDAt(at)
-		return append(slices.Clone(prefix), id.Key()...)
-	}
-	if from == nil {
-		from = prefix
-		if !r.Since.IsZero() {
-			from = bound(r.Since)
-		}
-	}
-	until := bound(r.Until)
+// forward walks a bucket from a key on to another, until visit returns false or it has looked at many; next
+// is where to go on, nil at the end.
+func forward(bucket *bolt.Bucket, from, until []byte, visit func(k, v []byte) (bool, error)) (next []byte, err error) {
 	c := bucket.Cursor()
+	on := true
 	k, v := c.Seek(from)
-	for looked := 0; hasPrefix(k, prefix) && string(k) < string(until); k, v = c.Next() {
-		if looked == scanLimit {
+	for looked := 0; k != nil && string(k) < string(until); k, v = c.Next() {
+		if looked == scanLimit || !on {
 			return bytes.Clone(k), nil
 		}
 		looked++
-		on, err := visit(k, v)
-		if err != nil {
+		if on, err = visit(k, v); err != nil {
 			return nil, err
-		}
-		if !on {
-			if k, _ = c.Next(); hasPrefix(k, prefix) && string(k) < string(until) {
-				return bytes.Clone(k), nil
-			}
-			return nil, nil
 		}
 	}
 	return nil, nil
@@ -221,7 +222,7 @@ func (s *Store) replayAll(ctx context.Context, tenant uint32, ids []webhook.ID, 
 
 // missing makes a delivery of an event that an endpoint never got. The caller stores it.
 func (t *tx) missing(tenant uint32, id webhook.ID) (d delivery, err error) {
-	e, err := readEvent(t.b, tenant, id.WithOwner(tenant))
+	e, err := readEvent(t.b, tenant, id.OfTenant(tenant))
 	if err != nil {
 		return d, err
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -44,7 +43,8 @@ const (
 	retainChunk = 250
 	// sweepChunk bounds the records that one step looks at where age is not in the key.
 	sweepChunk = 1000
-	// retainPause and retainRest are the waits after a step that found much and one that found little.
+	// retainPause and retainRest are the waits after a step that found much, and at most after one that
+	// found little.
 	retainPause = 50 * time.Millisecond
 	retainRest  = 20 * time.Second
 )
@@ -61,7 +61,7 @@ func (s *Store) Retain(ctx context.Context) {
 		case <-time.After(wait):
 		}
 		more, err := s.retainStep(ctx, &sw)
-		wait = retainRest
+		wait = s.keep.Load().rest()
 		switch {
 		case ctx.Err() != nil, errors.Is(err, webhook.ErrClosed):
 			return
@@ -73,7 +73,12 @@ func (s *Store) Retain(ctx context.Context) {
 	}
 }
 
-// RetainAll removes everything that has expired, and returns when nothing is left to remove.
+// rest returns the wait after a step that found little, which is short beside what is kept.
+func (r *Retention) rest() time.Duration {
+	return min(retainRest, max(retainPause, min(r.Audit, r.Deliveries, r.Dedupe)/10))
+}
+
+// RetainAll removes everything that has expired, and returns when it has been through all of it once.
 func (s *Store) RetainAll(ctx context.Context) error {
 	for sw := (sweep{}); ; {
 		if more, err := s.retainStep(ctx, &sw); err != nil || !more {
@@ -82,96 +87,129 @@ func (s *Store) RetainAll(ctx context.Context) error {
 	}
 }
 
-// sweep remembers where the rounds stand: the one through the buckets whose keys are hashes, and for each
-// tenant those through its old deliveries and events, some of which must stay.
+// sweep is a round through everything that can expire. It goes two ways at once: the buckets whose keys
+// tell the age, and those whose keys are hashes.
 type sweep struct {
-	bucket             int
-	at                 []byte
-	deliveries, events map[uint32][]byte
+	aged, hashed place
 }
 
-// retainStep removes some of what has expired; more says that there is, or may be, more.
+// place is where a round stands: in one of its buckets, at a key; nil: the first.
+type place struct {
+	bucket int
+	at     []byte
+}
+
+// goOn moves to a key of the same bucket, or, there being none, to the next bucket.
+func (p *place) goOn(key []byte) {
+	if p.at = key; key == nil {
+		p.bucket++
+	}
+}
+
+// retainStep removes some of what has expired; more says that the round isn't over.
 func (s *Store) retainStep(ctx context.Context, sw *sweep) (more bool, err error) {
 	var next sweep
 	err = s.update(ctx, func(t *tx) error {
-		next = sweep{sw.bucket, sw.at, maps.Clone(sw.deliveries), maps.Clone(sw.events)}
+		next = *sw
 		keep := t.s.keep.Load()
-		budget := retainChunk
-		err := errors.Join(t.retainPurged(&budget), t.retainDeliveries(keep, &next, &budget), t.retainEvents(keep, &next, &budget), t.retainAudit(keep, &budget))
+		purging, err := t.retainPurged()
 		if err != nil {
 			return err
 		}
-		more = budget <= 0
-		swept, err := t.sweep(keep, &next)
-		more = more || swept
-		return err
+		more = purging
+		for _, way := range []func(*Retention, *sweep) (bool, error){t.retainAged, t.retainHashed} {
+			goesOn, err := way(keep, &next)
+			if err != nil {
+				return err
+			}
+			more = more || goesOn
+		}
+		if t.s.failing.Load() {
+			// No other write may come to show that the disk takes them again.
+			return t.put(bMeta, []byte("recovered"), []byte(t.now.Format(time.RFC3339)))
+		}
+		return nil
 	})
-	if err == nil {
+	switch {
+	case err != nil:
+		return false, err
+	case more:
 		*sw = next
+	default:
+		*sw = sweep{}
 	}
-	return more, err
+	return more, nil
 }
 
-// expired gathers keys of records with a prefix that are older than a cutoff, by the id that follows the
-// prefix, from a key on; next is where to go on, nil at the end.
-func expired(b *bolt.Bucket, prefix, from []byte, cutoff webhook.ID, budget *int) (keys [][]byte, next []byte) {
-	c := b.Cursor()
-	bound := string(prefix) + string(cutoff[:webhook.KeySize])
-	if from == nil {
-		from = prefix
+// retainAged removes old records from the buckets in which they stand by age. Events come after their
+// deliveries, because they stay as long as one of these does.
+func (t *tx) retainAged(keep *Retention, sw *sweep) (more bool, err error) {
+	rounds := []struct {
+		bucket []byte
+		prefix int // length of what stands before the time in a key
+		keep   time.Duration
+		remove func(k []byte, cutoff webhook.ID) error
+	}{
+		{bDeliveries, 4, keep.Deliveries, t.removeDelivery},
+		{bEvents, 4, keep.Deliveries, t.removeEvent},
+		{bAudit, 0, keep.Audit, func(k []byte, _ webhook.ID) error { return t.delete(bAudit, k) }},
 	}
-	k, _ := c.Seek(from)
-	for ; hasPrefix(k, prefix) && string(k) < bound; k, _ = c.Next() {
+	p := &sw.aged
+	for budget := retainChunk; budget > 0 && p.bucket < len(rounds); {
+		r := rounds[p.bucket]
+		cutoff := webhook.IDAt(t.now.Add(-r.keep))
+		keys, next := olderThan(cutoff, t.b.Bucket(r.bucket).Cursor(), r.prefix, p.at, &budget)
+		for _, k := range keys {
+			if err := r.remove(k, cutoff); err != nil {
+				return false, err
+			}
+		}
+		p.goOn(next)
+	}
+	return p.bucket < len(rounds), nil
+}
+
+// olderThan gathers keys, from one on, whose time is before the cutoff's; next is where to go on, nil at
+// the end. Within a prefix the times ascend.
+func olderThan(cutoff webhook.ID, c *bolt.Cursor, prefix int, from []byte, budget *int) (keys [][]byte, next []byte) {
+	for k, _ := c.Seek(from); k != nil; *budget-- {
 		if *budget <= 0 {
 			return keys, bytes.Clone(k)
 		}
-		keys = append(keys, bytes.Clone(k))
-		*budget--
+		if string(k[prefix:]) < string(cutoff.Key()) {
+			keys = append(keys, bytes.Clone(k))
+			k, _ = c.Next()
+			continue
+		}
+		beyond := after(k[:prefix])
+		if beyond == nil {
+			return keys, nil
+		}
+		k, _ = c.Seek(beyond)
 	}
 	return keys, nil
 }
 
-func (t *tx) retainAudit(keep *Retention, budget *int) error {
-	keys, _ := expired(t.b.Bucket(bAudit), nil, nil, webhook.IDAt(t.now.Add(-keep.Audit)), budget)
-	for _, k := range keys {
-		if err := t.delete(bAudit, k); err != nil {
-			return err
-		}
+// removeDelivery removes an old delivery, unless it is still on its way or has not ended for long: what
+// failed after a month of waiting must be seen.
+func (t *tx) removeDelivery(k []byte, cutoff webhook.ID) error {
+	d, err := decodeDelivery(k, t.get(bDeliveries, k), false)
+	if err != nil {
+		t.s.log.Error("a delivery can't be read, and stays", "key", fmt.Sprintf("%x", k), "error", err)
+		return nil
 	}
-	return nil
+	if !d.Status.Ended() || millisOf(d.FinishedAt) >= cutoff.Millis() {
+		return nil
+	}
+	return t.dropDelivery(&d)
 }
 
-// retainDeliveries removes old deliveries that have ended.
-func (t *tx) retainDeliveries(keep *Retention, sw *sweep, budget *int) error {
-	cutoff := webhook.IDAt(t.now.Add(-keep.Deliveries))
-	for tenant := range t.dir.tenants {
-		keys, next := expired(t.b.Bucket(bDeliveries), idKey(tenant), sw.deliveries[tenant], cutoff, budget)
-		resume(&sw.deliveries, tenant, next)
-		for _, k := range keys {
-			d, err := decodeDelivery(k, t.get(bDeliveries, k), false)
-			if err != nil {
-				return fmt.Errorf("delivery %x: %w", k, err)
-			}
-			if !d.Status.Ended() {
-				continue
-			}
-			if err := t.dropDelivery(&d); err != nil {
-				return err
-			}
-		}
+// removeEvent removes an old event that no delivery needs any more.
+func (t *tx) removeEvent(k []byte, _ webhook.ID) error {
+	if seekPrefix(t.b.Bucket(bDeliveries).Cursor(), k) != nil {
+		return nil
 	}
-	return nil
-}
-
-func resume(at *map[uint32][]byte, tenant uint32, next []byte) {
-	if next == nil {
-		delete(*at, tenant)
-		return
-	}
-	if *at == nil {
-		*at = map[uint32][]byte{}
-	}
-	(*at)[tenant] = next
+	return t.delete(bEvents, k)
 }
 
 // dropDelivery removes a delivery and all that points to it.
@@ -188,18 +226,64 @@ func (t *tx) dropDelivery(d *delivery) error {
 	return errors.Join(t.delete(bTrouble, k), t.delete(bDeliveries, k))
 }
 
-// retainEvents removes old events that no delivery needs any more.
-func (t *tx) retainEvents(keep *Retention, sw *sweep, budget *int) error {
-	cutoff := webhook.IDAt(t.now.Add(-keep.Deliveries))
-	deliveries := t.b.Bucket(bDeliveries).Cursor()
-	for tenant := range t.dir.tenants {
-		keys, next := expired(t.b.Bucket(bEvents), idKey(tenant), sw.events[tenant], cutoff, budget)
-		resume(&sw.events, tenant, next)
+// retainPurged removes some of what is left of deleted endpoints and tenants; more says that there is, or
+// may be, more.
+func (t *tx) retainPurged() (more bool, err error) {
+	budget := retainChunk
+	for budget > 0 {
+		// Endpoints come before tenants here, so a tenant's deliveries have all ended when it's its turn.
+		k, v := t.b.Bucket(bPurge).Cursor().First()
+		if k == nil {
+			return false, nil
+		}
+		if len(k) != 5 || len(v) != 4 {
+			return false, fmt.Errorf("purge %x: %w", k, errRecord)
+		}
+		k = bytes.Clone(k)
+		id, tenant := binary.BigEndian.Uint32(k[1:]), binary.BigEndian.Uint32(v)
+		budget-- // also for one that left nothing
+		if k[0] == purgeTenant {
+			err = t.purgeTenant(id, &budget)
+		} else {
+			err = t.purgeEndpoint(id, tenant, &budget)
+		}
+		if err != nil {
+			return false, err
+		}
+		if budget > 0 {
+			err = t.delete(bPurge, k)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// purgeEndpoint drops deliveries to a deleted endpoint that have not ended.
+func (t *tx) purgeEndpoint(endpoint, tenant uint32, budget *int) error {
+	for _, index := range []struct {
+		bucket []byte
+		idOf   func(k []byte) webhook.ID
+	}{
+		{bSchedule, func(k []byte) webhook.ID { id, _, _ := parseScheduleKey(k); return id }},
+		{bHeld, func(k []byte) webhook.ID { id, _, _ := parseHeldKey(k); return id }},
+	} {
+		var keys [][]byte
+		c := t.b.Bucket(index.bucket).Cursor()
+		prefix := idKey(endpoint)
+		for k := seekPrefix(c, prefix); *budget > 0 && hasPrefix(k, prefix); k, _ = c.Next() {
+			keys = append(keys, bytes.Clone(k))
+			*budget--
+		}
 		for _, k := range keys {
-			if seekPrefix(deliveries, k) != nil {
-				continue
+			d, err := t.readDelivery(tenant, index.idOf(k))
+			if err == nil {
+				err = t.dropDelivery(&d)
+			} else {
+				err = t.delete(index.bucket, k) // it names nothing that could be dropped
 			}
-			if err := t.delete(bEvents, k); err != nil {
+			if err != nil {
 				return err
 			}
 		}
@@ -207,87 +291,13 @@ func (t *tx) retainEvents(keep *Retention, sw *sweep, budget *int) error {
 	return nil
 }
 
-// retainPurged removes what is left of deleted endpoints and tenants.
-func (t *tx) retainPurged(budget *int) error {
-	var done [][]byte
-	c := t.b.Bucket(bPurge).Cursor()
-	type purge struct {
-		key    []byte
-		tenant uint32
-	}
-	var purges []purge
-	for k, v := c.First(); k != nil && len(purges) < 10; k, v = c.Next() {
-		if len(k) != 5 || len(v) != 4 {
-			return fmt.Errorf("purge %x: %w", k, errRecord)
-		}
-		purges = append(purges, purge{bytes.Clone(k), binary.BigEndian.Uint32(v)})
-	}
-	for _, p := range purges {
-		clean := t.purgeEndpoint
-		if p.key[0] == purgeTenant {
-			clean = t.purgeTenant
-		}
-		if err := clean(binary.BigEndian.Uint32(p.key[1:]), p.tenant, budget); err != nil {
-			return err
-		}
-		if *budget <= 0 {
-			break
-		}
-		done = append(done, p.key)
-	}
-	for _, k := range done {
-		if err := t.delete(bPurge, k); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// purgeEndpoint drops deliveries to a deleted endpoint that have not ended.
-func (t *tx) purgeEndpoint(endpoint, tenant uint32, budget *int) error {
-	var ids []webhook.ID
-	prefix := idKey(endpoint)
-	c := t.b.Bucket(bSchedule).Cursor()
-	for k, _ := c.Seek(prefix); *budget > 0 && hasPrefix(k, prefix); k, _ = c.Next() {
-		if id, _, ok := parseScheduleKey(k); ok {
-			ids = append(ids, id)
-		}
-		*budget--
-	}
-	c = t.b.Bucket(bHeld).Cursor()
-	for k, _ := c.Seek(prefix); *budget > 0 && hasPrefix(k, prefix); k, _ = c.Next() {
-		if id, _, ok := parseHeldKey(k); ok {
-			ids = append(ids, id)
-		}
-		*budget--
-	}
-	for _, id := range ids {
-		d, err := t.readDelivery(tenant, id)
-		if errors.Is(err, webhook.ErrNotFound) {
-			continue // dropped a moment ago
-		}
-		if err != nil {
-			return err
-		}
-		if err := t.dropDelivery(&d); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // purgeTenant drops a deleted tenant's events, ended deliveries and templates.
-func (t *tx) purgeTenant(id, _ uint32, budget *int) error {
+func (t *tx) purgeTenant(id uint32, budget *int) error {
+	prefix := idKey(id)
 	for _, bucket := range [][]byte{bDeliveries, bTrouble, bEvents, bTemplates, bIdempotency} {
-		prefix := idKey(id)
 		var keys [][]byte
 		c := t.b.Bucket(bucket).Cursor()
-		for k, v := c.Seek(prefix); *budget > 0 && hasPrefix(k, prefix); k, v = c.Next() {
-			if string(bucket) == string(bDeliveries) {
-				if d, err := decodeDelivery(k, v, false); err == nil && !d.Status.Ended() {
-					continue // goes with its endpoint
-				}
-			}
+		for k := seekPrefix(c, prefix); *budget > 0 && hasPrefix(k, prefix); k, _ = c.Next() {
 			keys = append(keys, bytes.Clone(k))
 			*budget--
 		}
@@ -300,9 +310,9 @@ func (t *tx) purgeTenant(id, _ uint32, budget *int) error {
 	return nil
 }
 
-// sweep looks at some records of the buckets whose keys are hashes, and removes those that have expired;
-// more says that the round through all of them isn't over.
-func (t *tx) sweep(keep *Retention, sw *sweep) (more bool, err error) {
+// retainHashed looks at some records of the buckets whose keys are hashes, and removes those that have
+// expired.
+func (t *tx) retainHashed(keep *Retention, sw *sweep) (more bool, err error) {
 	now := t.now.UnixMilli()
 	old := func(ms int64, d time.Duration) bool { return now-ms >= d.Milliseconds() }
 	rounds := []struct {
@@ -317,27 +327,24 @@ func (t *tx) sweep(keep *Retention, sw *sweep) (more bool, err error) {
 		{bCustomers, func(v []byte) bool { return old(millis(v), max(keep.Dedupe, 48*time.Hour)) }},
 		{bIdempotency, func(v []byte) bool { return len(v) < 38 || old(millis(v[32:]), webhook.IdempotencyPeriod) }},
 	}
-	if sw.bucket >= len(rounds) {
-		*sw = sweep{}
-	}
-	round := rounds[sw.bucket]
-	c := t.b.Bucket(round.bucket).Cursor()
-	k, v := c.Seek(sw.at)
-	var keys [][]byte
-	for n := 0; n < sweepChunk && k != nil; n++ {
-		if round.gone(v) {
-			keys = append(keys, bytes.Clone(k))
+	p := &sw.hashed
+	for budget := sweepChunk; budget > 0 && p.bucket < len(rounds); {
+		r := rounds[p.bucket]
+		c := t.b.Bucket(r.bucket).Cursor()
+		var keys [][]byte
+		k, v := c.Seek(p.at)
+		for ; k != nil && budget > 0; budget-- {
+			if r.gone(v) {
+				keys = append(keys, bytes.Clone(k))
+			}
+			k, v = c.Next()
 		}
-		k, v = c.Next()
-	}
-	sw.at = bytes.Clone(k)
-	if k == nil {
-		sw.bucket, sw.at = sw.bucket+1, nil
-	}
-	for _, key := range keys {
-		if err := t.delete(round.bucket, key); err != nil {
-			return false, err
+		p.goOn(bytes.Clone(k))
+		for _, k := range keys {
+			if err := t.delete(r.bucket, k); err != nil {
+				return false, err
+			}
 		}
 	}
-	return sw.bucket < len(rounds), nil
+	return p.bucket < len(rounds), nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -136,11 +137,12 @@ func (t *tx) settle(st *webhook.Settlement) (f webhook.Finished, err error) {
 		return f, nil // deleted meanwhile, and the delivery is about to be dropped
 	}
 	d, err := t.readDelivery(st.TenantID, st.ID)
-	if errors.Is(err, webhook.ErrNotFound) || err == nil && d.Status.Ended() {
+	switch {
+	case errors.Is(err, webhook.ErrNotFound) || err == nil && d.Status.Ended():
 		return f, nil
-	}
-	if err != nil {
-		return f, err
+	case err != nil: // an outcome that can't be stored must not keep the others from the disk
+		t.s.log.Error("an attempt's outcome can't be stored", "delivery", st.ID, "error", err)
+		return f, nil
 	}
 	return t.finish(&d, st.Outcome, st.Next)
 }
@@ -239,26 +241,31 @@ func (t *tx) promote(endpoint, tenant uint32, conv webhook.Conversation) (due ti
 	if conv == 0 {
 		return due, nil
 	}
-	c := t.b.Bucket(bHeld).Cursor()
 	prefix := heldPrefix(endpoint, conv)
-	k, v := c.Seek(prefix)
-	if !hasPrefix(k, prefix) || len(v) != 0 {
-		return due, nil
+	for {
+		k, v := t.b.Bucket(bHeld).Cursor().Seek(prefix)
+		if !hasPrefix(k, prefix) || len(v) != 0 {
+			return due, nil
+		}
+		k = bytes.Clone(k)
+		id, _, _ := parseHeldKey(k)
+		d, err := t.readDelivery(tenant, id)
+		if err == nil {
+			return t.now, errors.Join(t.schedule(&d, t.now), t.putDelivery(&d))
+		}
+		// Those behind it must not wait for ever.
+		t.s.log.Error("a parked delivery can't be read, and is passed over", "delivery", id, "error", err)
+		if err := t.delete(bHeld, k); err != nil {
+			return due, err
+		}
 	}
-	id, _, ok := parseHeldKey(k)
-	if !ok {
-		return due, fmt.Errorf("held %x: %w", k, errRecord)
-	}
-	d, err := t.readDelivery(tenant, id)
-	if err != nil {
-		return due, fmt.Errorf("parked delivery %s: %w", id, err)
-	}
-	return t.now, errors.Join(t.schedule(&d, t.now), t.putDelivery(&d))
 }
 
 // Park takes deliveries of one endpoint out of the schedule until those before them in their
 // conversations have ended. Head, if not zero, is one whose attempt is under way and for which they wait
 // though it has not failed. A delivery that nothing stands before any more stays.
+//
+// Of a conversation the older ones must be parked first: calls about it must not overlap.
 func (s *Store) Park(ctx context.Context, tenant uint32, head webhook.ID, ids []webhook.ID) error {
 	return s.update(ctx, func(t *tx) error {
 		if !head.IsZero() {

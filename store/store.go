@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -80,7 +79,7 @@ func Open(o Options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	db, err := openFile(o.Path, o.MaxSize, false)
+	db, err := openFile(o.Path, o.MaxSize)
 	if err != nil {
 		return nil, err
 	}
@@ -96,44 +95,18 @@ func Open(o Options) (*Store, error) {
 	return s, nil
 }
 
-func openFile(path string, maxSize int, readOnly bool) (*bolt.DB, error) {
-	db, err := bolt.Open(path, 0o600, &bolt.Options{
-		Timeout:      time.Second, // a restart may overlap the old process's last moments
-		FreelistType: bolt.FreelistMapType,
-		// The map is an address range, not memory. Growing it takes a lock that readers share, so begin
-		// with room.
-		InitialMmapSize: 1 << 30,
-		MaxSize:         maxSize,
-		ReadOnly:        readOnly,
-	})
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, fmt.Errorf("%s: %w; stop it first, or use its admin API", path, ErrInUse)
-	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum):
-		return nil, fmt.Errorf("%s is not a CubeConnect database, or it is damaged (%w); restore a backup, or move it away to begin anew", path, err)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("open the database: %w; its owner must be the user that runs this program", err)
-	case err != nil:
-		return nil, fmt.Errorf("open the database %s: %w", path, err)
-	}
-	return db, nil
-}
-
 // load checks the schema, makes what is missing and fills what is kept in memory.
-func (s *Store) load(path string) error {
-	err := s.db.Update(func(b *bolt.Tx) error {
-		fresh := b.Bucket(bMeta) == nil
-		if name, _ := b.Cursor().First(); fresh && name != nil {
-			return fmt.Errorf("%s is a bbolt database, but not CubeConnect's; give another data_dir", path)
+func (s *Store) load(path string) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // bbolt's way to say that a page is not what it should be
+			err = errForeign(path, p)
 		}
-		if !fresh {
-			version := b.Bucket(bMeta).Get([]byte("schema"))
-			if len(version) != 4 {
-				return fmt.Errorf("%s has no schema version; restore a backup", path)
-			}
-			if v := binary.BigEndian.Uint32(version); v > SchemaVersion {
-				return fmt.Errorf("%s was written by a newer CubeConnect (schema %d, this one reads %d); run that version, or restore a backup of the older one", path, v, SchemaVersion)
-			}
+	}()
+	err = s.db.Update(func(b *bolt.Tx) error {
+		name, _ := b.Cursor().First()
+		fresh := name == nil
+		if err := checkSchema(b, path); !fresh && err != nil {
+			return err
 		}
 		for _, name := range buckets {
 			if _, err := b.CreateBucketIfNotExists(name); err != nil {
@@ -162,6 +135,22 @@ func (s *Store) load(path string) error {
 	})
 }
 
+// checkSchema says whether the file is one that this program reads.
+func checkSchema(b *bolt.Tx, path string) error {
+	meta := b.Bucket(bMeta)
+	if meta == nil {
+		return fmt.Errorf("%s is a bbolt database, but not CubeConnect's; give another data_dir", path)
+	}
+	version := meta.Get([]byte("schema"))
+	if len(version) != 4 {
+		return fmt.Errorf("%s has no schema version; restore a backup", path)
+	}
+	if v := binary.BigEndian.Uint32(version); v > SchemaVersion {
+		return fmt.Errorf("%s was written by a newer CubeConnect (schema %d, this one reads %d); run that version, or restore a backup of the older one", path, v, SchemaVersion)
+	}
+	return nil
+}
+
 // afterLastID makes new ids follow those on disk, even if the clock was set back meanwhile.
 func (s *Store) afterLastID(b *bolt.Tx, dir *directory) {
 	if k, _ := b.Bucket(bAudit).Cursor().Last(); len(k) == 16 {
@@ -176,16 +165,14 @@ func (s *Store) afterLastID(b *bolt.Tx, dir *directory) {
 	}
 }
 
-// Close ends the commit loop after the steps that wait, and closes the file. Methods called later return
-// [webhook.ErrClosed].
+// Close ends the commit loop after the steps that wait, and closes the file. Methods that need the file
+// return [webhook.ErrClosed] from then on.
 func (s *Store) Close() error {
 	s.closing.Lock()
-	if s.closed {
-		s.closing.Unlock()
-		return nil
+	if !s.closed {
+		s.closed = true
+		close(s.steps)
 	}
-	s.closed = true
-	close(s.steps)
 	s.closing.Unlock()
 	<-s.stopped
 	return s.db.Close()
@@ -201,11 +188,12 @@ func (s *Store) Healthy() error {
 
 // Size returns the file's bytes, and those inside it that are free for reuse.
 func (s *Store) Size() (size, free int64) {
-	if err := s.db.View(func(b *bolt.Tx) error { size = b.Size(); return nil }); err != nil {
-		return 0, 0
-	}
-	st := s.db.Stats()
-	return size, int64(st.FreePageN+st.PendingPageN) * int64(s.db.Info().PageSize)
+	_ = s.db.View(func(b *bolt.Tx) error { // a closed database has no size
+		st := s.db.Stats()
+		size, free = b.Size(), int64(st.FreePageN+st.PendingPageN)*int64(s.db.Info().PageSize)
+		return nil
+	})
+	return size, free
 }
 
 // view runs a short read transaction. Long ones would keep freed pages from being used again.

@@ -25,7 +25,7 @@ func (s *Store) Tenant(_ context.Context, id uint32) (webhook.Tenant, error) {
 // CreateTenant stores a tenant under the next id.
 func (s *Store) CreateTenant(ctx context.Context, v webhook.Tenant) (webhook.Tenant, error) {
 	err := s.updateAlone(ctx, func(t *tx) (err error) {
-		v.CreatedAt = t.now.UTC()
+		v.CreatedAt = t.now
 		if v.ID, err = t.nextID(bTenants); err != nil {
 			return err
 		}
@@ -122,7 +122,7 @@ func (s *Store) CreateAccount(ctx context.Context, a webhook.Account) (webhook.A
 		if err := t.checkAccount(a); err != nil {
 			return err
 		}
-		a.CreatedAt = t.now.UTC()
+		a.CreatedAt = t.now
 		if a.ID, err = t.nextID(bAccounts); err != nil {
 			return err
 		}

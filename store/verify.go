@@ -21,7 +21,7 @@ type Counts struct {
 // Verify checks the structure of a database file that no process has open, and that its records agree
 // with each other. It returns the faults in words, none if all is well, and changes nothing.
 func Verify(path string) (counts Counts, faults []string, err error) {
-	db, err := openFile(path, 0, true)
+	db, err := inspectFile(path)
 	if err != nil {
 		return counts, nil, err
 	}
@@ -34,6 +34,9 @@ func Verify(path string) (counts Counts, faults []string, err error) {
 		if len(v.faults) > 0 {
 			faults = v.faults // what stands on it can't be read
 			return nil
+		}
+		if err := checkSchema(b, path); err != nil {
+			return err
 		}
 		for _, name := range buckets {
 			if b.Bucket(name) == nil {
@@ -76,9 +79,24 @@ func (v *verifier) run() (err error) {
 		return nil
 	}
 	v.counts.Tenants, v.counts.Endpoints = len(v.dir.tenants), len(v.dir.endpoints)
-	for _, check := range []func() error{v.audits, v.events, v.deliveries, v.schedule, v.held, v.trouble, v.messages, v.statistics} {
+	for _, check := range []func() error{v.owners, v.audits, v.events, v.deliveries, v.schedule, v.held, v.trouble, v.messages, v.statistics} {
 		if err := check(); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// owners checks that what belongs to a tenant has one.
+func (v *verifier) owners() error {
+	for id, a := range v.dir.accounts {
+		if _, ok := v.dir.tenants[a.TenantID]; !ok {
+			v.fault("account %d belongs to tenant %d, which doesn't exist", id, a.TenantID)
+		}
+	}
+	for id, e := range v.dir.endpoints {
+		if _, ok := v.dir.tenants[e.TenantID]; !ok {
+			v.fault("endpoint %d belongs to tenant %d, which doesn't exist", id, e.TenantID)
 		}
 	}
 	return nil
@@ -188,49 +206,26 @@ func (v *verifier) schedule() error {
 	})
 }
 
-// held also checks that what is parked has something to wait for.
+// held also checks that what is parked has something to wait for: the oldest of a conversation that is
+// held is never parked. Of a deleted endpoint's it may have been dropped already.
 func (v *verifier) held() error {
 	var group []byte
-	moving, parked := false, false
-	end := func() {
-		if parked && !moving && !v.anyFresh(group) {
-			v.fault("conversation %x is parked, and nothing is there to wake it", group)
-		}
-		moving, parked = false, false
-	}
-	err := v.b.Bucket(bHeld).ForEach(func(k, val []byte) error {
+	return v.b.Bucket(bHeld).ForEach(func(k, val []byte) error {
 		id, conv, ok := parseHeldKey(k)
 		if !ok {
 			v.fault("held %x: %v", k, errRecord)
 			return nil
 		}
-		if !bytes.Equal(group, k[:12]) {
-			end()
-			group = bytes.Clone(k[:12])
-		}
 		d, ok := v.record(id, "held")
-		if !ok {
-			return nil
-		}
-		if d.Conversation != conv || d.parked != (len(val) == 0) || len(val) == 6 && millis(val) != d.due {
+		if ok && (d.Conversation != conv || d.parked != (len(val) == 0) || len(val) == 6 && millis(val) != d.due) {
 			v.fault("held has delivery %s at %x, its record at %d (parked: %t)", id, val, d.due, d.parked)
 		}
-		moving, parked = moving || !d.parked, parked || d.parked
+		if first := !bytes.Equal(group, k[:12]); first && len(val) == 0 && !v.purged(id.Owner()) {
+			v.fault("delivery %s is parked, and nothing is there to wake it", id)
+		}
+		group = bytes.Clone(k[:12])
 		return nil
 	})
-	end()
-	return err
-}
-
-// anyFresh looks for a delivery of a parked conversation that stands in the schedule as a fresh one.
-func (v *verifier) anyFresh(group []byte) bool {
-	c := v.b.Bucket(bSchedule).Cursor()
-	for k, val := c.Seek(group[:4]); hasPrefix(k, group[:4]); k, val = c.Next() {
-		if bytes.Equal(val, group[4:]) {
-			return true
-		}
-	}
-	return false
 }
 
 func (v *verifier) trouble() error {

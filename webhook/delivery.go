@@ -57,7 +57,7 @@ type Delivery struct {
 func (d *Delivery) EndpointID() uint32 { return d.ID.Owner() }
 
 // EventID returns the id of the delivery's event.
-func (d *Delivery) EventID() ID { return d.ID.WithOwner(d.TenantID) }
+func (d *Delivery) EventID() ID { return d.ID.OfTenant(d.TenantID) }
 
 // Bounds of the attempt log.
 const (

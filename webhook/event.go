@@ -34,7 +34,7 @@ func IsEventType(name string) bool { return slices.Contains(EventTypes, name) }
 
 // Event is one thing that happened to a tenant.
 type Event struct {
-	ID       ID // its owner is the tenant
+	ID       ID
 	TenantID uint32
 	Type     string
 	// Payload is the JSON object that endpoints receive: these very bytes in every attempt.

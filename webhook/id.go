@@ -15,8 +15,8 @@ import (
 //
 // The sequence starts at a random number in each millisecond and counts up from there, so that ids made
 // by one [IDs] are strictly increasing and those of two databases practically never meet. The owner is
-// the tenant in an event's id and the endpoint in a delivery's: a delivery's id is its event's id with
-// another owner, so neither has to be stored to find the other.
+// the tenant in an event's id, with the highest bit set, and the endpoint in a delivery's: a delivery's id
+// is its event's id with another owner, so neither has to be stored to find the other.
 type ID [16]byte
 
 // KeySize is the length of the part of an ID that is shared by an event and its deliveries.
@@ -98,7 +98,17 @@ func (id ID) Millis() int64 {
 // Time returns the id's time, to the millisecond.
 func (id ID) Time() time.Time { return time.UnixMilli(id.Millis()).UTC() }
 
-// Owner returns the tenant of an event's id, the endpoint of a delivery's.
+// eventBit is set in the owner of an event's id, or a delivery to the endpoint with the tenant's number
+// would have the same one.
+const eventBit = 1 << 31
+
+// Tenant returns the tenant of an event's id.
+func (id ID) Tenant() uint32 { return id.Owner() &^ eventBit }
+
+// OfTenant returns the id of the event, of a tenant, that a delivery's id comes from.
+func (id ID) OfTenant(tenant uint32) ID { return id.WithOwner(tenant | eventBit) }
+
+// Owner returns the last four bytes: of a delivery's id, the endpoint.
 func (id ID) Owner() uint32 { return binary.BigEndian.Uint32(id[KeySize:]) }
 
 // WithOwner returns the id with another owner.

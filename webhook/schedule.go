@@ -3,6 +3,7 @@ package webhook
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -32,6 +33,9 @@ func ParseDuration(s string) (Duration, error) {
 	d, err := time.ParseDuration(rest)
 	if err != nil {
 		return 0, fmt.Errorf("%q is not a duration such as 10s, 5m, 24h or 30d", s)
+	}
+	if d > math.MaxInt64-days {
+		return 0, fmt.Errorf("%q is out of range", s)
 	}
 	return Duration(days + d), nil
 }

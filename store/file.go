@@ -1,0 +1,108 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// lockWait is how long a file that another process has open is waited for: a restart may overlap the old
+// process's last moments.
+const lockWait = time.Second
+
+// openFile opens the database file, or makes it.
+func openFile(path string, maxSize int) (*bolt.DB, error) {
+	before, err := inspectFile(path)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	if err == nil {
+		err = before.Close()
+	}
+	if err != nil && !fresh {
+		return nil, err
+	}
+	db, err := openBolt(path, &bolt.Options{
+		// The map is an address range, not memory. Growing it takes a lock that readers share, so begin
+		// with room.
+		InitialMmapSize: 1 << 30,
+		MaxSize:         maxSize,
+	})
+	if err == nil && fresh {
+		err = syncFolder(filepath.Dir(path)) // or a power cut could take the file's name with it
+	}
+	return db, err
+}
+
+// inspectFile opens an existing file to read, if it is whole: what is mapped and not there ends the
+// process when it is touched.
+func inspectFile(path string) (*bolt.DB, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if info.Mode().IsRegular() && info.Size() == 0 {
+		return nil, fmt.Errorf("%s is empty, which a database never is; restore a backup, or remove the file to begin anew", path)
+	}
+	db, err := openBolt(path, &bolt.Options{ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	err = db.View(func(b *bolt.Tx) error {
+		info, err := os.Stat(path) // again: nobody can change it now
+		if err == nil && info.Size() < b.Size() {
+			err = fmt.Errorf("%s is cut short: it has %d bytes of %d; restore a backup", path, info.Size(), b.Size())
+		}
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func openBolt(path string, o *bolt.Options) (db *bolt.DB, err error) {
+	defer func() {
+		if p := recover(); p != nil { // bbolt's way to say that a page is not what it should be
+			err = errForeign(path, p)
+		}
+	}()
+	o.Timeout, o.FreelistType = lockWait, bolt.FreelistMapType
+	db, err = bolt.Open(path, 0o600, o)
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("%s: %w; stop it first, or use its admin API", path, ErrInUse)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("open the database: %w; its owner must be the user that runs this program", err)
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum), tiny(path):
+		return nil, errForeign(path, err)
+	}
+	return nil, fmt.Errorf("open the database %s: %w", path, err)
+}
+
+// tiny reports whether a file is smaller than any database that this machine makes.
+func tiny(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Size() < 4*int64(os.Getpagesize())
+}
+
+func errForeign(path string, why any) error {
+	return fmt.Errorf("%s is not a CubeConnect database, or it is damaged (%v); restore a backup, or move it away to begin anew", path, why)
+}
+
+func syncFolder(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open the data folder: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("sync the data folder: %w", err)
+	}
+	return nil
+}
