@@ -88,7 +88,7 @@ func New(o Options) (_ *App, err error) {
 		Metrics: metrics.NewStore(a.registry),
 		Keep:    retention(o.Config),
 		OnFresh: func(fresh []webhook.Due) { a.queue.Offer(fresh) },
-		RawOf:   a.rawOf,
+		RawOf:   (&rawFinder{parse: a.parse}).find,
 	}); err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (a *App) Run(ctx context.Context) error {
 			}
 		})
 	}
-	a.log.Info("ready", "public", a.PublicURL(), "admin", a.AdminURL(), "data", a.config.Load().DataDir, "after", time.Since(a.started).Round(time.Millisecond))
+	a.log.Info("ready", "public", a.PublicURL(), "admin", a.AdminURL(), "data", a.config.Load().DataDir, "after", time.Since(a.started).Round(time.Millisecond).String())
 
 	<-ctx.Done()
 	err := context.Cause(ctx)
@@ -221,17 +221,6 @@ type directory struct{ store *store.Store }
 func (d directory) Account(wabaID, phoneNumberID string) (ingress.Route, bool) {
 	tenant, account, zone, ok := d.store.Route(wabaID, phoneNumberID)
 	return ingress.Route{Tenant: tenant, Account: account, Location: zone}, ok
-}
-
-// rawOf derives an audit record's events once more, and finds the one with the same payload.
-func (a *App) rawOf(rec *webhook.Audit, e *webhook.Event) []byte {
-	in := ingress.Parse(rec.Body, rec.ReceivedAt, directory{a.store})
-	for _, item := range in.Items {
-		if item.Event != nil && item.TenantID == e.TenantID && string(item.Event.Payload) == string(e.Payload) {
-			return item.Event.Raw
-		}
-	}
-	return nil
 }
 
 // server is one listener and what it serves.

@@ -24,7 +24,7 @@ func FuzzLoad(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "config.toml")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if bytes.Contains(data, []byte("_file")) {
-			t.Skip("would read files of this machine")
+			return // it would read files of this machine
 		}
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
