@@ -268,7 +268,9 @@ func TestLocalSocket(t *testing.T) {
 	srv.Listener = l
 	srv.Start()
 	defer srv.Close()
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "unix", path) }}}
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}}
 	defer client.CloseIdleConnections()
 	res, err := client.Post("http://local/api/v1/tenants", "", strings.NewReader(`{"name":"a"}`))
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -38,13 +39,14 @@ func (s *Store) SetRetention(r Retention) {
 }
 
 const (
-	// retainChunk bounds the records that one retention step removes: enough to keep ahead of any traffic,
-	// few enough that the commit they ride along with stays small.
-	retainChunk = 250
-	// sweepChunk bounds the records that one step looks at where age is not in the key.
-	sweepChunk = 1000
-	// retainPause and retainRest are the waits after a step that found much, and at most after one that
-	// found little.
+	// retainChunk bounds what one step does: enough to keep ahead of any traffic, few enough that the commit
+	// it rides along with stays small. To look at a record costs one, to remove it as much as removal.
+	retainChunk = 1000
+	removal     = 4
+	// maxThrift is how often the chunk is halved when the database is full: to remove takes room too, until
+	// the commit after.
+	maxThrift = 10
+	// retainPause and retainRest are the waits between the steps of a round, and between rounds.
 	retainPause = 50 * time.Millisecond
 	retainRest  = 20 * time.Second
 )
@@ -87,100 +89,105 @@ func (s *Store) RetainAll(ctx context.Context) error {
 	}
 }
 
-// sweep is a round through everything that can expire. It goes two ways at once: the buckets whose keys
-// tell the age, and those whose keys are hashes.
+// sweep is where a round through everything that can expire stands.
 type sweep struct {
-	aged, hashed place
+	stage  int
+	at     []byte // key to go on from; nil: the first
+	thrift int    // how often the chunk is halved
 }
 
-// place is where a round stands: in one of its buckets, at a key; nil: the first.
-type place struct {
-	bucket int
-	at     []byte
-}
-
-// goOn moves to a key of the same bucket, or, there being none, to the next bucket.
-func (p *place) goOn(key []byte) {
-	if p.at = key; key == nil {
-		p.bucket++
-	}
-}
-
-// retainStep removes some of what has expired; more says that the round isn't over.
+// retainStep removes some of what has expired; more says that the round isn't over. A step that finds no
+// room is followed by a smaller one.
 func (s *Store) retainStep(ctx context.Context, sw *sweep) (more bool, err error) {
 	var next sweep
-	err = s.update(ctx, func(t *tx) error {
+	err = s.update(ctx, func(t *tx) (err error) {
 		next = *sw
-		keep := t.s.keep.Load()
-		purging, err := t.retainPurged()
-		if err != nil {
-			return err
-		}
-		more = purging
-		for _, way := range []func(*Retention, *sweep) (bool, error){t.retainAged, t.retainHashed} {
-			goesOn, err := way(keep, &next)
-			if err != nil {
-				return err
-			}
-			more = more || goesOn
-		}
-		if t.s.failing.Load() {
+		more, err = t.retain(&next, max(1, retainChunk>>sw.thrift))
+		if err == nil && t.s.failing.Load() {
 			// No other write may come to show that the disk takes them again.
-			return t.put(bMeta, []byte("recovered"), []byte(t.now.Format(time.RFC3339)))
+			err = t.put(bMeta, []byte("recovered"), []byte(t.now.Format(time.RFC3339)))
 		}
-		return nil
+		return err
 	})
 	switch {
+	case errors.Is(err, webhook.ErrFull) && sw.thrift < maxThrift:
+		sw.thrift++
+		return true, nil
 	case err != nil:
 		return false, err
-	case more:
-		*sw = next
-	default:
-		*sw = sweep{}
+	case !more:
+		next = sweep{thrift: next.thrift}
 	}
+	*sw = next
+	sw.thrift = max(0, sw.thrift-1)
 	return more, nil
 }
 
-// retainAged removes old records from the buckets in which they stand by age. Events come after their
-// deliveries, because they stay as long as one of these does.
-func (t *tx) retainAged(keep *Retention, sw *sweep) (more bool, err error) {
-	rounds := []struct {
-		bucket []byte
-		prefix int // length of what stands before the time in a key
-		keep   time.Duration
-		remove func(k []byte, cutoff webhook.ID) error
-	}{
-		{bDeliveries, 4, keep.Deliveries, t.removeDelivery},
-		{bEvents, 4, keep.Deliveries, t.removeEvent},
-		{bAudit, 0, keep.Audit, func(k []byte, _ webhook.ID) error { return t.delete(bAudit, k) }},
-	}
-	p := &sw.aged
-	for budget := retainChunk; budget > 0 && p.bucket < len(rounds); {
-		r := rounds[p.bucket]
-		cutoff := webhook.IDAt(t.now.Add(-r.keep))
-		keys, next := olderThan(cutoff, t.b.Bucket(r.bucket).Cursor(), r.prefix, p.at, &budget)
-		for _, k := range keys {
-			if err := r.remove(k, cutoff); err != nil {
-				return false, err
-			}
+// stage removes some records of one kind, from a key on, and returns the key to go on from, nil at the end.
+type stage func(keep *Retention, from []byte, budget *int) (next []byte, err error)
+
+func (t *tx) retain(sw *sweep, budget int) (more bool, err error) {
+	keep := t.s.keep.Load()
+	stages := []stage{t.retainPurged, t.retainDeliveries, t.retainEvents, t.retainAudit, t.retainMessages, t.retainSeen, t.retainCustomers, t.retainIdempotency}
+	for budget > 0 && sw.stage < len(stages) {
+		if sw.at, err = stages[sw.stage](keep, sw.at, &budget); err != nil {
+			return false, err
 		}
-		p.goOn(next)
+		if sw.at == nil {
+			sw.stage++
+		}
 	}
-	return p.bucket < len(rounds), nil
+	return sw.stage < len(stages), nil
+}
+
+// retainDeliveries removes old deliveries, except those that are still on their way or have not ended for
+// long: what failed after a month of waiting must be seen.
+func (t *tx) retainDeliveries(keep *Retention, from []byte, budget *int) (next []byte, err error) {
+	cutoff := webhook.IDAt(t.now.Add(-keep.Deliveries))
+	keys, next := olderThan(cutoff, t.b.Bucket(bDeliveries).Cursor(), 4, from, budget)
+	for _, k := range keys {
+		d, err := decodeDelivery(k, t.get(bDeliveries, k), false)
+		if err != nil {
+			t.s.log.Error("a delivery can't be read, and stays", "key", fmt.Sprintf("%x", k), "error", err)
+			continue
+		}
+		if !d.Status.Ended() || millisOf(d.FinishedAt) >= cutoff.Millis() {
+			continue
+		}
+		if err := t.dropDelivery(&d); err != nil {
+			return nil, err
+		}
+	}
+	return next, nil
+}
+
+// retainEvents removes old events that no delivery needs any more.
+func (t *tx) retainEvents(keep *Retention, from []byte, budget *int) (next []byte, err error) {
+	keys, next := olderThan(webhook.IDAt(t.now.Add(-keep.Deliveries)), t.b.Bucket(bEvents).Cursor(), 4, from, budget)
+	deliveries := t.b.Bucket(bDeliveries).Cursor()
+	needed := func(k []byte) bool { return seekPrefix(deliveries, k) != nil }
+	return next, t.deleteAll(bEvents, slices.DeleteFunc(keys, needed))
+}
+
+func (t *tx) retainAudit(keep *Retention, from []byte, budget *int) (next []byte, err error) {
+	keys, next := olderThan(webhook.IDAt(t.now.Add(-keep.Audit)), t.b.Bucket(bAudit).Cursor(), 0, from, budget)
+	return next, t.deleteAll(bAudit, keys)
 }
 
 // olderThan gathers keys, from one on, whose time is before the cutoff's; next is where to go on, nil at
 // the end. Within a prefix the times ascend.
 func olderThan(cutoff webhook.ID, c *bolt.Cursor, prefix int, from []byte, budget *int) (keys [][]byte, next []byte) {
-	for k, _ := c.Seek(from); k != nil; *budget-- {
+	for k, _ := c.Seek(from); k != nil; {
 		if *budget <= 0 {
 			return keys, bytes.Clone(k)
 		}
 		if string(k[prefix:]) < string(cutoff.Key()) {
+			*budget -= removal
 			keys = append(keys, bytes.Clone(k))
 			k, _ = c.Next()
 			continue
 		}
+		*budget--
 		beyond := after(k[:prefix])
 		if beyond == nil {
 			return keys, nil
@@ -190,26 +197,13 @@ func olderThan(cutoff webhook.ID, c *bolt.Cursor, prefix int, from []byte, budge
 	return keys, nil
 }
 
-// removeDelivery removes an old delivery, unless it is still on its way or has not ended for long: what
-// failed after a month of waiting must be seen.
-func (t *tx) removeDelivery(k []byte, cutoff webhook.ID) error {
-	d, err := decodeDelivery(k, t.get(bDeliveries, k), false)
-	if err != nil {
-		t.s.log.Error("a delivery can't be read, and stays", "key", fmt.Sprintf("%x", k), "error", err)
-		return nil
+func (t *tx) deleteAll(bucket []byte, keys [][]byte) error {
+	for _, k := range keys {
+		if err := t.delete(bucket, k); err != nil {
+			return err
+		}
 	}
-	if !d.Status.Ended() || millisOf(d.FinishedAt) >= cutoff.Millis() {
-		return nil
-	}
-	return t.dropDelivery(&d)
-}
-
-// removeEvent removes an old event that no delivery needs any more.
-func (t *tx) removeEvent(k []byte, _ webhook.ID) error {
-	if seekPrefix(t.b.Bucket(bDeliveries).Cursor(), k) != nil {
-		return nil
-	}
-	return t.delete(bEvents, k)
+	return nil
 }
 
 // dropDelivery removes a delivery and all that points to it.
@@ -226,42 +220,41 @@ func (t *tx) dropDelivery(d *delivery) error {
 	return errors.Join(t.delete(bTrouble, k), t.delete(bDeliveries, k))
 }
 
-// retainPurged removes some of what is left of deleted endpoints and tenants; more says that there is, or
-// may be, more.
-func (t *tx) retainPurged() (more bool, err error) {
-	budget := retainChunk
-	for budget > 0 {
+// retainPurged removes some of what is left of deleted endpoints and tenants.
+func (t *tx) retainPurged(_ *Retention, _ []byte, budget *int) (next []byte, err error) {
+	for {
 		// Endpoints come before tenants here, so a tenant's deliveries have all ended when it's its turn.
 		k, v := t.b.Bucket(bPurge).Cursor().First()
 		if k == nil {
-			return false, nil
-		}
-		if len(k) != 5 || len(v) != 4 {
-			return false, fmt.Errorf("purge %x: %w", k, errRecord)
+			return nil, nil
 		}
 		k = bytes.Clone(k)
+		if *budget <= 0 {
+			return k, nil
+		}
+		if len(k) != 5 || len(v) != 4 {
+			return nil, fmt.Errorf("purge %x: %w", k, errRecord)
+		}
 		id, tenant := binary.BigEndian.Uint32(k[1:]), binary.BigEndian.Uint32(v)
-		budget-- // also for one that left nothing
+		clean := false
 		if k[0] == purgeTenant {
-			err = t.purgeTenant(id, &budget)
+			clean, err = t.purgeTenant(id, budget)
 		} else {
-			err = t.purgeEndpoint(id, tenant, &budget)
+			clean, err = t.purgeEndpoint(id, tenant, budget)
 		}
-		if err != nil {
-			return false, err
-		}
-		if budget > 0 {
+		if err == nil && clean {
+			*budget -= removal
 			err = t.delete(bPurge, k)
 		}
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 	}
-	return true, nil
 }
 
-// purgeEndpoint drops deliveries to a deleted endpoint that have not ended.
-func (t *tx) purgeEndpoint(endpoint, tenant uint32, budget *int) error {
+// purgeEndpoint drops deliveries to a deleted endpoint that have not ended; clean says that there are no
+// more.
+func (t *tx) purgeEndpoint(endpoint, tenant uint32, budget *int) (clean bool, err error) {
 	for _, index := range []struct {
 		bucket []byte
 		idOf   func(k []byte) webhook.ID
@@ -269,13 +262,7 @@ func (t *tx) purgeEndpoint(endpoint, tenant uint32, budget *int) error {
 		{bSchedule, func(k []byte) webhook.ID { id, _, _ := parseScheduleKey(k); return id }},
 		{bHeld, func(k []byte) webhook.ID { id, _, _ := parseHeldKey(k); return id }},
 	} {
-		var keys [][]byte
-		c := t.b.Bucket(index.bucket).Cursor()
-		prefix := idKey(endpoint)
-		for k := seekPrefix(c, prefix); *budget > 0 && hasPrefix(k, prefix); k, _ = c.Next() {
-			keys = append(keys, bytes.Clone(k))
-			*budget--
-		}
+		keys, all := t.withPrefix(index.bucket, idKey(endpoint), budget)
 		for _, k := range keys {
 			d, err := t.readDelivery(tenant, index.idOf(k))
 			if err == nil {
@@ -284,67 +271,76 @@ func (t *tx) purgeEndpoint(endpoint, tenant uint32, budget *int) error {
 				err = t.delete(index.bucket, k) // it names nothing that could be dropped
 			}
 			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// purgeTenant drops a deleted tenant's events, ended deliveries and templates.
-func (t *tx) purgeTenant(id uint32, budget *int) error {
-	prefix := idKey(id)
-	for _, bucket := range [][]byte{bDeliveries, bTrouble, bEvents, bTemplates, bIdempotency} {
-		var keys [][]byte
-		c := t.b.Bucket(bucket).Cursor()
-		for k := seekPrefix(c, prefix); *budget > 0 && hasPrefix(k, prefix); k, _ = c.Next() {
-			keys = append(keys, bytes.Clone(k))
-			*budget--
-		}
-		for _, k := range keys {
-			if err := t.delete(bucket, k); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// retainHashed looks at some records of the buckets whose keys are hashes, and removes those that have
-// expired.
-func (t *tx) retainHashed(keep *Retention, sw *sweep) (more bool, err error) {
-	now := t.now.UnixMilli()
-	old := func(ms int64, d time.Duration) bool { return now-ms >= d.Milliseconds() }
-	rounds := []struct {
-		bucket []byte
-		gone   func(v []byte) bool
-	}{
-		{bMessages, func(v []byte) bool {
-			m, err := decodeMessage(v)
-			return err == nil && old(m.updated, max(keep.Dedupe, keep.Deliveries))
-		}},
-		{bSeen, func(v []byte) bool { return old(millis(v), keep.Dedupe) }},
-		{bCustomers, func(v []byte) bool { return old(millis(v), max(keep.Dedupe, 48*time.Hour)) }},
-		{bIdempotency, func(v []byte) bool { return len(v) < 38 || old(millis(v[32:]), webhook.IdempotencyPeriod) }},
-	}
-	p := &sw.hashed
-	for budget := sweepChunk; budget > 0 && p.bucket < len(rounds); {
-		r := rounds[p.bucket]
-		c := t.b.Bucket(r.bucket).Cursor()
-		var keys [][]byte
-		k, v := c.Seek(p.at)
-		for ; k != nil && budget > 0; budget-- {
-			if r.gone(v) {
-				keys = append(keys, bytes.Clone(k))
-			}
-			k, v = c.Next()
-		}
-		p.goOn(bytes.Clone(k))
-		for _, k := range keys {
-			if err := t.delete(r.bucket, k); err != nil {
 				return false, err
 			}
 		}
+		if !all {
+			return false, nil
+		}
 	}
-	return p.bucket < len(rounds), nil
+	return true, nil
+}
+
+// purgeTenant drops a deleted tenant's events, ended deliveries and templates; clean says that there are no
+// more.
+func (t *tx) purgeTenant(id uint32, budget *int) (clean bool, err error) {
+	for _, bucket := range [][]byte{bDeliveries, bTrouble, bEvents, bTemplates, bIdempotency} {
+		keys, all := t.withPrefix(bucket, idKey(id), budget)
+		if err := t.deleteAll(bucket, keys); err != nil || !all {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// withPrefix gathers keys as far as the budget goes; all says that there are no more.
+func (t *tx) withPrefix(bucket, prefix []byte, budget *int) (keys [][]byte, all bool) {
+	c := t.b.Bucket(bucket).Cursor()
+	for k := seekPrefix(c, prefix); hasPrefix(k, prefix); k, _ = c.Next() {
+		if *budget <= 0 {
+			return keys, false
+		}
+		*budget -= removal
+		keys = append(keys, bytes.Clone(k))
+	}
+	return keys, true
+}
+
+func (t *tx) retainMessages(keep *Retention, from []byte, budget *int) (next []byte, err error) {
+	return t.retainHashed(bMessages, from, budget, max(keep.Dedupe, keep.Deliveries), func(v []byte) int64 {
+		m, err := decodeMessage(v)
+		if err != nil {
+			return t.now.UnixMilli() // it stays: verify finds it
+		}
+		return m.updated
+	})
+}
+
+func (t *tx) retainSeen(keep *Retention, from []byte, budget *int) (next []byte, err error) {
+	return t.retainHashed(bSeen, from, budget, keep.Dedupe, millis)
+}
+
+func (t *tx) retainCustomers(keep *Retention, from []byte, budget *int) (next []byte, err error) {
+	return t.retainHashed(bCustomers, from, budget, max(keep.Dedupe, 48*time.Hour), millis)
+}
+
+func (t *tx) retainIdempotency(_ *Retention, from []byte, budget *int) (next []byte, err error) {
+	return t.retainHashed(bIdempotency, from, budget, webhook.IdempotencyPeriod, func(v []byte) int64 { return millis(v[min(32, len(v)):]) })
+}
+
+// retainHashed removes old records from a bucket whose keys are hashes; timeOf reads one's age from the
+// record.
+func (t *tx) retainHashed(bucket, from []byte, budget *int, keep time.Duration, timeOf func(v []byte) int64) (next []byte, err error) {
+	cutoff := t.now.Add(-keep).UnixMilli()
+	var keys [][]byte
+	c := t.b.Bucket(bucket).Cursor()
+	k, v := c.Seek(from)
+	for ; k != nil && *budget > 0; k, v = c.Next() {
+		*budget--
+		if timeOf(v) <= cutoff {
+			*budget -= removal
+			keys = append(keys, bytes.Clone(k))
+		}
+	}
+	return bytes.Clone(k), t.deleteAll(bucket, keys)
 }

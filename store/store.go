@@ -217,7 +217,7 @@ func lastWithPrefix(c *bolt.Cursor, prefix []byte) (k, v []byte) {
 func seekBefore(c *bolt.Cursor, bound, prefix []byte) (k, v []byte) {
 	if bound == nil {
 		k, v = c.Last()
-	} else if k, v = c.Seek(bound); k == nil {
+	} else if k, _ = c.Seek(bound); k == nil {
 		k, v = c.Last()
 	} else {
 		k, v = c.Prev()
