@@ -6,7 +6,7 @@ import (
 )
 
 // RestartNeeded returns the keys that differ in next and can't change while the program runs: open
-// listeners and an open database stay what they are.
+// listeners, an open database and the form of the log stay what they are.
 func (c *Config) RestartNeeded(next *Config) (keys []string) {
 	after := next.fields()
 	for i, f := range c.fields() {
@@ -19,7 +19,7 @@ func (c *Config) RestartNeeded(next *Config) (keys []string) {
 
 func isFixed(key string) bool {
 	switch key {
-	case "data_dir", "public.listen", "admin.listen":
+	case "data_dir", "public.listen", "admin.listen", "log.format":
 		return true
 	}
 	return strings.HasPrefix(key, "public.tls.")

@@ -119,9 +119,9 @@ func TestFileStopsGrowing(t *testing.T) {
 	var sizes, used []int64
 	for range 10 {
 		for range 7 {
-			ids := o.acceptMany(60, "a", "b", "c")
-			o.settleAll(ep, ids[:50], delivered(), time.Time{})
-			o.settleAll(ep, ids[50:], failed(), time.Time{})
+			ids := o.acceptMany(40, "a", "b", "c")
+			o.settleAll(ep, ids[:35], delivered(), time.Time{})
+			o.settleAll(ep, ids[35:], failed(), time.Time{})
 			o.clock.advance(day)
 			o.ok(o.RetainAll(ctx()))
 		}

@@ -153,11 +153,11 @@ func (s *Store) UpdateAccount(ctx context.Context, tenant, id uint32, change fun
 
 func (t *tx) checkAccount(a webhook.Account) error {
 	if other := t.dir.numbers[a.PhoneNumberID]; other != nil && other.ID != a.ID {
-		return fmt.Errorf("phone_number_id %s belongs to another account: %w", a.PhoneNumberID, webhook.ErrConflict)
+		return fmt.Errorf("the phone number id %s belongs to another account: %w", a.PhoneNumberID, webhook.ErrConflict)
 	}
 	for _, other := range t.dir.wabas[a.WABAID] {
 		if other.TenantID != a.TenantID {
-			return fmt.Errorf("waba_id %s belongs to another tenant: %w", a.WABAID, webhook.ErrConflict)
+			return fmt.Errorf("the WABA %s belongs to another tenant: %w", a.WABAID, webhook.ErrConflict)
 		}
 	}
 	return nil
