@@ -34,7 +34,7 @@ func TestAStepFailsAlone(t *testing.T) {
 		"a conflict": {func(o owner) error {
 			_, err := o.CreateAccount(ctx(), webhook.Account{TenantID: o.tenant, WABAID: o.waba, PhoneNumberID: o.number})
 			return err
-		}, "phone_number_id 200001 belongs to another account: conflict"},
+		}, "the phone number id 200001 belongs to another account: conflict"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

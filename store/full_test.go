@@ -1,0 +1,161 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cubeconnect/store"
+	"cubeconnect/webhook"
+)
+
+// fill accepts large POSTs until the database is full, and returns the ids of those that were stored.
+func (o owner) fill() (stored []string) {
+	o.t.Helper()
+	for i := range 1000 {
+		wamid := fmt.Sprint("fill", o.posts, ".", i)
+		in := o.inbound(o.message(wamid, "c"))
+		in.Body = make([]byte, 1<<20)
+		_, err := o.Accept(ctx(), in)
+		switch {
+		case err == nil:
+			stored = append(stored, wamid)
+		case errors.Is(err, webhook.ErrFull):
+			o.posts++
+			return stored
+		default:
+			o.t.Fatal(err)
+		}
+	}
+	o.t.Fatal("the database has no limit")
+	return nil
+}
+
+func openSmall(t *testing.T) owner {
+	return openStore(t, func(so *store.Options) { so.MaxSize = 17 << 20 }).newTenant()
+}
+
+// A full database refuses what is new, keeps what it has and can be read; with more room it goes on.
+func TestFull(t *testing.T) {
+	o := openSmall(t)
+	ep := o.endpoint()
+	stored := o.fill()
+	if len(stored) < 5 {
+		t.Fatalf("it was full after %d", len(stored))
+	}
+	check := func(more int) {
+		t.Helper()
+		equal(t, len(o.events()), len(stored)+more)
+		equal(t, o.stats(ep).Pending, len(stored)+more)
+		ready, _ := o.due(ep)
+		equal(t, len(ready), len(stored)+more)
+	}
+	check(0)
+	equal(t, o.Healthy() != nil, true)
+	if _, err := o.Messages(ctx(), o.tenant, "fill0.99"); !errors.Is(err, webhook.ErrNotFound) {
+		t.Errorf("half of a refused POST is there: %v", err)
+	}
+	o.reopen()
+	check(0)
+	o.close()
+	o.options.MaxSize = 48 << 20
+	o.open()
+	equal(t, o.accept(o.message(stored[0], "c")), webhook.Duplicate)
+	equal(t, o.Healthy(), nil)
+	check(len(o.fill()))
+}
+
+// Where the size can't grow, retention makes room.
+func TestFullUntilRetention(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := openSmall(t)
+		ep := o.endpoint()
+		stored := o.fill()
+		for _, e := range o.events() {
+			o.succeed(e.ID.WithOwner(ep)) // small writes still find room
+		}
+		o.fill()
+		equal(t, o.Healthy() != nil, true)
+		o.clock.advance(31 * 24 * time.Hour)
+		o.ok(o.RetainAll(ctx()))
+		equal(t, o.Healthy(), nil)
+		equal(t, len(o.events()), 0)
+		equal(t, len(o.fill()) >= len(stored)-1, true)
+	})
+}
+
+// Steps that share a commit with one that finds no room are told so, all of them, and are not half there.
+func TestFullForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := openSmall(t)
+		o.fill()
+		before := len(o.events())
+		errs := make(chan error, 30)
+		for i := range cap(errs) {
+			go func() {
+				in := o.inbound(o.message(fmt.Sprint(i), ""))
+				in.Body = make([]byte, 1<<20)
+				_, err := o.Accept(ctx(), in)
+				errs <- err
+			}()
+		}
+		stored := 0
+		for range cap(errs) {
+			if err := <-errs; err == nil {
+				stored++
+			} else if !errors.Is(err, webhook.ErrFull) {
+				t.Error(err)
+			}
+		}
+		equal(t, len(o.events()), before+stored)
+		o.reopen()
+		equal(t, len(o.events()), before+stored)
+	})
+}
+
+// To remove takes room as well: of records that lie apart each one's page is written anew. Where there is
+// no room for all of a step there is for some.
+func TestFullButForAFewPages(t *testing.T) {
+	o := openSmall(t)
+	for i := range 60 {
+		var items []webhook.Item
+		for j := range 100 {
+			report := &webhook.AccountItem{WABAID: o.waba, At: begun.Add(time.Duration(i*100+j) * time.Second)}
+			items = append(items, webhook.Item{TenantID: o.tenant, AccountID: o.account, Account: report})
+		}
+		o.accept(items...)
+		if i == 4 {
+			o.clock.advance(5 * day)
+		}
+	}
+	o.fill()
+	large := webhook.Publication{Event: *o.event(webhook.CampaignCreated, "", strings.Repeat("x", 1800))}
+	small := webhook.Publication{Event: *o.event(webhook.CampaignCreated, "", "x")}
+	var filling sync.WaitGroup
+	for range 64 {
+		filling.Go(func() {
+			for {
+				if _, err := o.Publish(ctx(), large); err != nil {
+					return
+				}
+			}
+		})
+	}
+	filling.Wait()
+	for _, p := range []webhook.Publication{large, small} {
+		for {
+			if _, err := o.Publish(ctx(), p); errors.Is(err, webhook.ErrFull) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	o.clock.advance(5 * day) // of all these reports one in twelve is forgotten
+	o.ok(o.RetainAll(ctx()))
+	equal(t, o.Healthy(), nil)
+}
