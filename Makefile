@@ -4,7 +4,7 @@ GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 5s
 
-.PHONY: build test check lint vuln race fuzz bench clean
+.PHONY: build test check lint vuln race fuzz bench microbench clean
 
 build: ## the binary, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o cubeconnect .
@@ -18,6 +18,7 @@ lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
+	cd bench && $(GO) vet ./... && $(GO) tool -modfile=../tools/go.mod staticcheck ./...
 	$(GO) mod verify
 	$(GO) mod tidy -diff
 
@@ -39,8 +40,11 @@ fuzz: ## each fuzz target for FUZZTIME
 		done; \
 	done
 
-bench: ## benchmarks of the hot paths
-	$(GO) test -run='^$$' -bench=. -benchmem ./store ./ingress ./egress
+bench: ## the whole program under load, beside yardsticks; some minutes
+	cd bench && $(GO) run . -out RESULTS.md
+
+microbench: ## benchmarks of the hot paths
+	$(GO) test -run='^$$' -bench=. -benchmem ./...
 
 clean:
 	rm -f cubeconnect

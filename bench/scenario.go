@@ -51,7 +51,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("build the program: %w", err)
 	}
-	b.printf("# Results\n\nMade by `make bench-e2e`: %s on %s/%s with %d cores, load generator and receiver on the same machine, runs of %s.\nEvery event of 1 KiB is signed, stored and synced before it is answered, and delivered with both signatures.\n\n",
+	b.printf("# Results\n\nMade by `make bench`: %s on %s/%s with %d cores, load generator and receiver on the same machine, runs of %s.\nEvery event of 1 KiB is signed, stored and synced before it is answered, and delivered with both signatures.\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), b.length)
 	b.printf("| run | accepted/s | delivered/s | accept p50 / p99 / p99.9 ms | end to end p50 / p99 ms | CPU s per 1,000 | KB written per event | peak MB |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	steps := []struct {
@@ -61,7 +61,6 @@ func (b *bench) run(ctx context.Context) (err error) {
 		{"handler", b.handler}, {"relay", b.relay}, {"commits", b.commits}, {"one", b.one}, {"closed64", b.closed64},
 		{"closed256", b.closed256}, {"open500", b.open500}, {"open2000", b.open2000}, {"neighbour", b.neighbour},
 	}
-	var notes []string
 	for i, s := range steps {
 		if !b.wants(s.name) {
 			continue
@@ -76,9 +75,6 @@ func (b *bench) run(ctx context.Context) (err error) {
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
-	}
-	for _, n := range notes {
-		b.printf("%s\n", n)
 	}
 	return nil
 }
