@@ -1,6 +1,9 @@
 package ingress
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // document is a JSON text that was read once: checked, and with an index of where each value begins and
 // ends, so that going through it doesn't read it again. A generic parser reads every level of Meta's
@@ -40,7 +43,7 @@ const (
 
 // readDocument reads a text, and reports whether it is valid JSON within bounds.
 func readDocument(text string) (document, bool) {
-	if len(text) > 1<<31 {
+	if uint64(len(text)) > math.MaxUint32 {
 		return document{}, false
 	}
 	// Meta's bodies have about one value in 15 bytes.

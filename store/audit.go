@@ -45,7 +45,7 @@ func decodeAudit(k, v []byte, whole bool) (a webhook.Audit, err error) {
 	d := decode(v)
 	a.ID = webhook.ID(k)
 	a.ReceivedAt = timeOf(d.millis())
-	a.Size = d.int(1 << 40)
+	a.Size = d.int(1 << 30)
 	a.Outcome = webhook.AuditOutcome(d.string())
 	a.RemoteAddr = d.string()
 	for range d.int(len(d.b)) {
