@@ -101,7 +101,8 @@ type rig struct {
 	stop   func()
 	tenant uint32
 
-	messages int
+	messages   int
+	beforePark func(ids []webhook.ID) // nil: nothing
 }
 
 func newRig(t *testing.T, answer func(*webhook.Claim, int) (webhook.Outcome, time.Duration)) *rig {
@@ -136,7 +137,7 @@ func (r *rig) open() {
 	r.store, err = store.Open(store.Options{Path: r.path, OnFresh: func(fresh []webhook.Due) { r.queue.Offer(fresh) }})
 	r.ok(err)
 	r.queue = queue.New(queue.Options{
-		Store: r.store, Sender: r.sender, Config: r.config, Log: slog.New(slog.DiscardHandler), Metrics: metrics.NewQueue(prometheus.NewRegistry()), Grace: 5 * time.Second,
+		Store: dawdling{r.store, r.beforePark}, Sender: r.sender, Config: r.config, Log: slog.New(slog.DiscardHandler), Metrics: metrics.NewQueue(prometheus.NewRegistry()), Grace: 5 * time.Second,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

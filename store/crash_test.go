@@ -1,8 +1,8 @@
 package store_test
 
 import (
-	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -18,10 +18,14 @@ const page = 4096
 
 // picture returns what the file holds, without the room behind that was never used.
 func (d *db) picture() []byte {
-	content, err := os.ReadFile(d.options.Path)
+	size, _ := d.Size()
+	content := make([]byte, size)
+	f, err := os.Open(d.options.Path)
 	d.ok(err)
-	used := len(bytes.TrimRight(content, "\x00"))
-	return content[:(used+page-1)/page*page]
+	_, err = io.ReadFull(f, content)
+	d.ok(err)
+	d.ok(f.Close())
+	return content
 }
 
 // reopenCopy opens a file as a process does after another was killed.

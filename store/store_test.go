@@ -37,14 +37,14 @@ func (c *clock) advance(d time.Duration) {
 // db is a store in a temporary folder. When the test ends it is closed, and the file checked.
 type db struct {
 	*store.Store
-	t       *testing.T
+	t       testing.TB
 	clock   *clock
 	options store.Options
 	counts  store.Counts // of the last check
 	posts   int          // that acceptMany made
 }
 
-func openStore(t *testing.T, change ...func(*store.Options)) *db {
+func openStore(t testing.TB, change ...func(*store.Options)) *db {
 	t.Helper()
 	d := &db{t: t, clock: &clock{at: begun}}
 	d.options = store.Options{Path: filepath.Join(t.TempDir(), "cubeconnect.db"), Now: d.clock.now}
@@ -76,7 +76,7 @@ func (d *db) reopen() {
 	d.open()
 }
 
-func verify(t *testing.T, path string) store.Counts {
+func verify(t testing.TB, path string) store.Counts {
 	t.Helper()
 	counts, faults, err := store.Verify(path)
 	if err != nil || len(faults) > 0 {
@@ -94,7 +94,7 @@ func (d *db) ok(err error) {
 
 func ctx() context.Context { return context.Background() }
 
-func equal(t *testing.T, got, want any) {
+func equal(t testing.TB, got, want any) {
 	t.Helper()
 	if g, w := fmt.Sprint(got), fmt.Sprint(want); g != w {
 		t.Errorf("got  %s\nwant %s", g, w)
@@ -268,7 +268,7 @@ func events(tenant uint32, list []webhook.Due) (ids []webhook.ID) {
 }
 
 // pages reads a list to its end.
-func pages[T any](t *testing.T, limit int, list func(webhook.Page) (webhook.List[T], error)) (all []T) {
+func pages[T any](t testing.TB, limit int, list func(webhook.Page) (webhook.List[T], error)) (all []T) {
 	t.Helper()
 	p := webhook.Page{Limit: limit}
 	for range 10_000 {
