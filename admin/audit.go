@@ -78,8 +78,8 @@ func auditOutcomes() []string {
 	return names
 }
 
-// getAudit shows a record with the raw POST. A tenant's key can't have one that carries another tenant's
-// data too.
+// getAudit shows a record with the raw POST. A tenant's key can't have one that carries data of another
+// tenant, or of nobody known, too.
 func (a *API) getAudit(c *call) (web.Answer, error) {
 	id, err := c.id("id")
 	if err != nil {
@@ -94,8 +94,8 @@ func (a *API) getAudit(c *call) (web.Answer, error) {
 	case own == 0:
 	case !slices.Contains(r.TenantIDs, own):
 		return web.Answer{}, webhook.ErrNotFound
-	case len(r.TenantIDs) > 1:
-		return web.Answer{}, web.Forbidden("This POST carries other tenants' data too: only an administrator can see it.")
+	case len(r.TenantIDs) > 1 || r.Foreign:
+		return web.Answer{}, web.Forbidden("This POST carries others' data too: only an administrator can see it.")
 	}
 	v := viewAudit(&r, own)
 	if r.Headers == nil {

@@ -82,6 +82,22 @@ func TestAudit(t *testing.T) {
 	}
 }
 
+// A POST can have a part for an account that nobody has set up: that part is not the tenant's either.
+func TestAuditOfAnUnknownAccount(t *testing.T) {
+	f := newFixture(t)
+	_, key, one := f.tenant(t, "Akme")
+	in := webhook.Inbound{ReceivedAt: f.clock.now(), Body: []byte("{}"), Tenants: []uint32{one}, Unrouted: true}
+	if _, err := f.store.Accept(t.Context(), &in); err != nil {
+		t.Fatal(err)
+	}
+	l := f.as(t, key, "GET", "/api/v1/audit", "")
+	id := l.str("items", 0, "id")
+	if a := f.as(t, key, "GET", "/api/v1/audit/"+id, ""); a.status != 403 {
+		t.Errorf("%d %s", a.status, a.text)
+	}
+	f.must(t, 200, "GET", "/api/v1/audit/"+id, "")
+}
+
 func TestMessages(t *testing.T) {
 	f := newFixture(t)
 	_, key, one := f.tenant(t, "Akme")

@@ -24,7 +24,7 @@ func (s *Store) Accept(ctx context.Context, in *webhook.Inbound) (outcome webhoo
 func (t *tx) accept(in *webhook.Inbound) (webhook.AuditOutcome, error) {
 	a := webhook.Audit{
 		ID: t.s.ids.Next(t.now, 0), ReceivedAt: in.ReceivedAt, RemoteAddr: in.RemoteAddr, Size: len(in.Body),
-		TenantIDs: in.Tenants, Headers: in.Headers, Body: in.Body,
+		TenantIDs: in.Tenants, Foreign: in.Unrouted, Headers: in.Headers, Body: in.Body,
 	}
 	fresh, repeated := 0, 0
 	for i := range in.Items {

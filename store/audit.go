@@ -13,14 +13,15 @@ import (
 
 // encodeAudit:
 //
-//	| version | received (ms), size | outcome, remote address | tenants, event ids, headers | body  |
-//	| 1       | varints             | bytes each              | count, then each            | bytes |
+//	| version | received (ms), size | outcome, remote address | foreign | tenants, event ids, headers | body  |
+//	| 1       | varints             | bytes each              | 1       | count, then each            | bytes |
 func encodeAudit(a *webhook.Audit) []byte {
 	b := append(make([]byte, 0, 256+len(a.Body)+16*len(a.EventIDs)), recordVersion)
 	b = appendTime(b, millisOf(a.ReceivedAt))
 	b = binary.AppendUvarint(b, uint64(a.Size))
 	b = appendBytes(b, string(a.Outcome))
 	b = appendBytes(b, a.RemoteAddr)
+	b = appendBool(b, a.Foreign)
 	b = binary.AppendUvarint(b, uint64(len(a.TenantIDs)))
 	for _, id := range a.TenantIDs {
 		b = binary.AppendUvarint(b, uint64(id))
@@ -48,6 +49,7 @@ func decodeAudit(k, v []byte, whole bool) (a webhook.Audit, err error) {
 	a.Size = d.int(1 << 30)
 	a.Outcome = webhook.AuditOutcome(d.string())
 	a.RemoteAddr = d.string()
+	a.Foreign = d.bool()
 	for range d.int(len(d.b)) {
 		a.TenantIDs = append(a.TenantIDs, d.uint32())
 	}

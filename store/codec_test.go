@@ -15,7 +15,7 @@ import (
 var (
 	codecID    = webhook.IDFromKey(webhook.IDAt(time.UnixMilli(1_773_142_200_123)).Key(), 7)
 	codecAudit = webhook.Audit{
-		ID: codecID, ReceivedAt: time.UnixMilli(1_773_142_200_456).UTC(), RemoteAddr: "2001:db8::1", Size: 12, Outcome: webhook.Accepted, TenantIDs: []uint32{1, math.MaxUint32},
+		ID: codecID, ReceivedAt: time.UnixMilli(1_773_142_200_456).UTC(), RemoteAddr: "2001:db8::1", Size: 12, Outcome: webhook.Accepted, TenantIDs: []uint32{1, math.MaxUint32}, Foreign: true,
 		EventIDs: []webhook.ID{codecID, codecID.OfTenant(9)}, Headers: map[string]string{"A": "1", "B": ""}, Body: []byte("{\x00}"),
 	}
 	codecEvent = webhook.Event{

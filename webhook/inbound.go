@@ -103,6 +103,7 @@ type Audit struct {
 	Size       int
 	Outcome    AuditOutcome
 	TenantIDs  []uint32
+	Foreign    bool // some of the body belongs to no known account
 	EventIDs   []ID
 	Headers    map[string]string // nil in lists
 	Body       []byte            // nil in lists
