@@ -93,6 +93,7 @@ func New(o Options) (_ *App, err error) {
 		return nil, err
 	}
 	metrics.RegisterSnapshot(a.registry, a.store.Snapshot)
+	metrics.NewFlows(a.registry)
 	a.egress = egress.New(egressOptions(o.Config))
 	a.queue = queue.New(queue.Options{
 		Store: a.store, Sender: a.egress, Config: queueConfig(o.Config), Log: o.Log, Metrics: metrics.NewQueue(a.registry), Grace: attemptGrace,
