@@ -93,6 +93,7 @@ func TestAStepFailsAlone(t *testing.T) {
 
 // Endpoints, tenants and the like take part in everything that is written after them.
 func TestChangesCountAtOnce(t *testing.T) {
+	t.Parallel()
 	o := openStore(t).newTenant()
 	var wg sync.WaitGroup
 	for range 4 {
@@ -114,6 +115,7 @@ func TestChangesCountAtOnce(t *testing.T) {
 
 // Close waits for those who write; they are on disk, and whoever comes later is told.
 func TestClose(t *testing.T) {
+	t.Parallel()
 	o := openStore(t).newTenant()
 	ep := o.endpoint()
 	var mu sync.Mutex

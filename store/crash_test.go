@@ -50,6 +50,7 @@ func reopenCopy(t *testing.T, content []byte) (*store.Store, func()) {
 
 // Killed between two commits, under load: whatever was acknowledged is there.
 func TestKilledUnderLoad(t *testing.T) {
+	t.Parallel()
 	type picture struct {
 		acknowledged []webhook.ID
 		content      []byte
@@ -106,6 +107,7 @@ func TestKilledUnderLoad(t *testing.T) {
 // Power lost within a commit: its pages are there in part, the head that names them is not. The commit
 // before is what counts.
 func TestTornCommit(t *testing.T) {
+	t.Parallel()
 	o := openStore(t).newTenant()
 	ep := o.endpoint()
 	rnd := rand.New(rand.NewPCG(3, 3))

@@ -40,6 +40,7 @@ func (o owner) scatter(ep uint32) (waiting []webhook.ID) {
 
 // A deleted endpoint gets nothing any more, whatever was under way; what has ended stays to be seen.
 func TestDeleteEndpoint(t *testing.T) {
+	t.Parallel()
 	d := openStore(t)
 	o := d.newTenant()
 	ep, other := o.endpoint(), o.endpoint()
@@ -90,6 +91,7 @@ func TestDeleteEndpoint(t *testing.T) {
 
 // All that a deleted tenant had is out of reach at once, and then off the disk.
 func TestDeleteTenant(t *testing.T) {
+	t.Parallel()
 	d := openStore(t)
 	o, other := d.newTenant(), d.newTenant()
 	ep := o.endpoint()

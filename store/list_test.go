@@ -47,6 +47,7 @@ func sameIDs[T any](t *testing.T, what string, got []T, id func(T) webhook.ID, w
 // Every list of records that stand by age, with any filter and page, shows what a plain loop over all of
 // them finds, newest first.
 func TestListsShowWhatMatches(t *testing.T) {
+	t.Parallel()
 	d := openStore(t)
 	rnd := rand.New(rand.NewPCG(7, 7))
 	owners := []owner{d.newTenant(), d.newTenant()}
@@ -156,6 +157,7 @@ func TestPagesWhileRecordsComeIn(t *testing.T) {
 
 // The lists of what is numbered: newest first, each once.
 func TestNumberedLists(t *testing.T) {
+	t.Parallel()
 	d := openStore(t)
 	o, other := d.newTenant(), d.newTenant()
 	other.endpoint()

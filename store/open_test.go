@@ -49,6 +49,7 @@ func TestOpenTwice(t *testing.T) {
 
 // What is no database of ours is refused in words, by all who open it, and stays as it is.
 func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
 	bolted := func(change func(*bolt.Tx) error) func(t *testing.T, path string) {
 		return func(t *testing.T, path string) {
 			db, err := bolt.Open(path, 0o600, nil)
@@ -148,6 +149,7 @@ func TestVerifyOfNothing(t *testing.T) {
 
 // Verify finds what doesn't agree.
 func TestVerifyFinds(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		harm func(b *bolt.Tx) error
 		says string

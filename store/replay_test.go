@@ -99,6 +99,7 @@ func TestReplayKeepsTheOrder(t *testing.T) {
 
 // Every filter, dry and in earnest, against a list of what there is.
 func TestReplayFilters(t *testing.T) {
+	t.Parallel()
 	for i, filter := range []webhook.Replay{
 		{Status: webhook.Failed}, {Status: webhook.Succeeded}, {Missing: true},
 		{Status: webhook.Failed, EventType: webhook.CampaignCreated}, {Missing: true, EventType: webhook.CampaignStarted}, {Status: webhook.Failed, EventType: webhook.WebhookTest},
@@ -190,6 +191,7 @@ func TestReplayRefuses(t *testing.T) {
 
 // More than one transaction's, while other deliveries come in and end.
 func TestReplayOfMany(t *testing.T) {
+	t.Parallel()
 	o := openStore(t).newTenant()
 	ep := o.endpoint()
 	dead := o.acceptMany(950, "a", "b", "", "d")
@@ -227,6 +229,7 @@ func TestReplayOfMany(t *testing.T) {
 // A filter that matches little leads to short pages rather than to a long wait, and a replay finds what lies
 // far behind.
 func TestLooksFar(t *testing.T) {
+	t.Parallel()
 	o := openStore(t).newTenant()
 	first := o.publish(webhook.CampaignCreated, "")
 	o.acceptMany(10_010)

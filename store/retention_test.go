@@ -14,6 +14,7 @@ const day = 24 * time.Hour
 
 // What waits survives, with its event; nothing else does.
 func TestRetention(t *testing.T) {
+	t.Parallel()
 	o := openStore(t).newTenant()
 	ep := o.endpoint()
 	waiting := o.scatter(ep)
@@ -68,6 +69,7 @@ func TestRetention(t *testing.T) {
 
 // Old deliveries that can't go must not hide the others from retention, however many they are.
 func TestRetentionBehindAStandstill(t *testing.T) {
+	t.Parallel()
 	d := openStore(t)
 	o, other := d.newTenant(), d.newTenant()
 	ep, off := o.endpoint(), o.endpoint()
@@ -112,6 +114,7 @@ func TestSetRetention(t *testing.T) {
 
 // With steady traffic the file finds its size and keeps it: what is freed is used again.
 func TestFileStopsGrowing(t *testing.T) {
+	t.Parallel()
 	o := openStore(t, func(so *store.Options) {
 		so.Keep = store.Retention{Audit: 7 * day, Deliveries: 7 * day, Dedupe: 7 * day}
 	}).newTenant()
