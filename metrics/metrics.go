@@ -81,19 +81,21 @@ type Store struct {
 	Events         *prometheus.CounterVec // event
 	CommitDuration prometheus.Histogram
 	CommitBatch    prometheus.Histogram
+	FlushDuration  prometheus.Histogram
 }
 
 // NewStore registers the collectors of the store.
 func NewStore(reg prometheus.Registerer) *Store {
 	m := &Store{
 		Events:         counter("events_total", "Events stored.", "event"),
-		CommitDuration: histogram("store_commit_duration_seconds", "Time of one commit, its sync to disk included.", seconds),
+		CommitDuration: histogram("store_commit_duration_seconds", "Time of one commit to the write-ahead log, its sync included.", seconds),
 		CommitBatch:    histogram("store_commit_batch_size", "Write steps that shared one commit.", prometheus.ExponentialBuckets(1, 2, 11)),
+		FlushDuration:  histogram("store_flush_duration_seconds", "Time to move what has gathered in the write-ahead log into the database file.", seconds),
 	}
 	for _, e := range webhook.EventTypes {
 		m.Events.WithLabelValues(e)
 	}
-	reg.MustRegister(m.Events, m.CommitDuration, m.CommitBatch)
+	reg.MustRegister(m.Events, m.CommitDuration, m.CommitBatch, m.FlushDuration)
 	return m
 }
 

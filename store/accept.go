@@ -14,7 +14,7 @@ import (
 // item its event with the deliveries. When it returns nil all of that is on disk. An item that repeats
 // an earlier one changes nothing.
 func (s *Store) Accept(ctx context.Context, in *webhook.Inbound) (outcome webhook.AuditOutcome, err error) {
-	err = s.update(ctx, func(t *tx) (err error) {
+	err = s.updateNew(ctx, func(t *tx) (err error) {
 		outcome, err = t.accept(in)
 		return err
 	})
@@ -44,11 +44,7 @@ func (t *tx) accept(in *webhook.Inbound) (webhook.AuditOutcome, error) {
 		if item.Event == nil {
 			continue
 		}
-		id, err := t.putEvent(item.Event, a.ID)
-		if err != nil {
-			return "", err
-		}
-		a.EventIDs = append(a.EventIDs, id)
+		a.EventIDs = append(a.EventIDs, t.putEvent(item.Event, a.ID))
 	}
 	switch {
 	case fresh > 0:
@@ -62,16 +58,17 @@ func (t *tx) accept(in *webhook.Inbound) (webhook.AuditOutcome, error) {
 	default:
 		a.Outcome = webhook.Ignored
 	}
-	return a.Outcome, t.put(bAudit, a.ID[:], encodeAudit(&a))
+	t.put(bAudit, a.ID[:], encodeAudit(&a))
+	return a.Outcome, nil
 }
 
 // apply changes the state that an item is about, and reports whether the item was new.
 func (t *tx) apply(item *webhook.Item) (bool, error) {
 	switch {
 	case item.Message != nil:
-		return t.applyMessage(item, item.Message)
+		return t.applyMessage(item, item.Message), nil
 	case item.Status != nil:
-		return t.applyStatus(item, item.Status)
+		return t.applyStatus(item, item.Status), nil
 	case item.Template != nil:
 		return t.applyTemplate(item, item.Template)
 	case item.Account != nil:
@@ -86,19 +83,20 @@ func (t *tx) remembered(seen int64) bool {
 }
 
 // once reports whether the thing of this name is met for the first time.
-func (t *tx) once(parts ...string) (bool, error) {
+func (t *tx) once(parts ...string) bool {
 	h := webhook.Hash(parts...)
 	if v := t.get(bSeen, h[:]); len(v) == 6 && t.remembered(millis(v)) {
-		return false, nil
+		return false
 	}
-	return true, t.put(bSeen, h[:], appendMillis(nil, t.now.UnixMilli()))
+	t.put(bSeen, h[:], appendMillis(nil, t.now.UnixMilli()))
+	return true
 }
 
 // applyAccount is new if it changes anything: what Meta reports of an account has no id of its own. One
 // that is sent again after another must not bring the old state back.
 func (t *tx) applyAccount(item *webhook.Item, c *webhook.AccountItem) (bool, error) {
-	if isNew, err := t.once(accountReport(c)...); !isNew || err != nil {
-		return false, err
+	if !t.once(accountReport(c)...) {
+		return false, nil
 	}
 	concerned := t.accountsOf(c)
 	if len(concerned) == 0 {

@@ -30,7 +30,8 @@ func (s *Store) CreateAPIKey(ctx context.Context, k webhook.APIKey) (webhook.API
 			return err
 		}
 		t.changeDirectory(func(d *directory) { d.keys[k.Hash] = &k })
-		return t.put(bAPIKeys, idKey(k.ID), b)
+		t.put(bAPIKeys, idKey(k.ID), b)
+		return nil
 	})
 	return k, err
 }
@@ -40,16 +41,17 @@ func (s *Store) DeleteAPIKey(ctx context.Context, id uint32) error {
 	return s.updateAlone(ctx, func(t *tx) error {
 		for _, k := range t.dir.keys {
 			if k.ID == id {
-				return t.deleteAPIKey(k)
+				t.deleteAPIKey(k)
+				return nil
 			}
 		}
 		return webhook.ErrNotFound
 	})
 }
 
-func (t *tx) deleteAPIKey(k *webhook.APIKey) error {
+func (t *tx) deleteAPIKey(k *webhook.APIKey) {
 	t.changeDirectory(func(d *directory) { delete(d.keys, k.Hash) })
-	return t.delete(bAPIKeys, idKey(k.ID))
+	t.delete(bAPIKeys, idKey(k.ID))
 }
 
 // APIKeyByHash finds a key by the SHA-256 of its secret, without touching the disk.

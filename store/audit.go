@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	bolt "go.etcd.io/bbolt"
-
 	"cubeconnect/webhook"
 )
 
@@ -70,8 +68,8 @@ func decodeAudit(k, v []byte, whole bool) (a webhook.Audit, err error) {
 
 // Audits lists the audit log.
 func (s *Store) Audits(ctx context.Context, f webhook.AuditFilter, p webhook.Page) (list webhook.List[webhook.Audit], err error) {
-	err = s.view(ctx, func(b *bolt.Tx) (err error) {
-		list, err = scan(b.Bucket(bAudit), nil, len(webhook.ID{}), f.Range, p, func(k, v []byte) (webhook.Audit, bool, error) {
+	err = s.view(ctx, func(b *reader) (err error) {
+		list, err = scan(b.cursor(bAudit), nil, len(webhook.ID{}), f.Range, p, func(k, v []byte) (webhook.Audit, bool, error) {
 			a, err := decodeAudit(k, v, false)
 			return a, (f.Outcome == "" || a.Outcome == f.Outcome) && (f.TenantID == 0 || slices.Contains(a.TenantIDs, f.TenantID)), err
 		})
@@ -82,8 +80,8 @@ func (s *Store) Audits(ctx context.Context, f webhook.AuditFilter, p webhook.Pag
 
 // Audit returns one record with its headers and body.
 func (s *Store) Audit(ctx context.Context, id webhook.ID) (a webhook.Audit, err error) {
-	err = s.view(ctx, func(b *bolt.Tx) (err error) {
-		v := b.Bucket(bAudit).Get(id[:])
+	err = s.view(ctx, func(b *reader) (err error) {
+		v := b.get(bAudit, id[:])
 		if v == nil {
 			return webhook.ErrNotFound
 		}

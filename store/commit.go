@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
 	"cubeconnect/webhook"
@@ -28,12 +28,19 @@ const (
 type step struct {
 	run   func(*tx) error
 	alone bool // shares its commit with no other step
+	grows bool // brings in something new: refused while the file can't grow
 	done  chan error
 }
 
 // update runs a step and returns once it is on disk or certainly never will be.
 func (s *Store) update(ctx context.Context, run func(*tx) error) error {
 	return s.submit(ctx, s.steps, &step{run: run, done: make(chan error, 1)})
+}
+
+// updateNew is for steps that bring in what can be sent again later. While the file can't take what is
+// written they fail at once: what room there is belongs to what was acknowledged.
+func (s *Store) updateNew(ctx context.Context, run func(*tx) error) error {
+	return s.submit(ctx, s.steps, &step{run: run, grows: true, done: make(chan error, 1)})
 }
 
 // updateAlone is for steps that change what later steps look up in memory (endpoints, for one): none of
@@ -43,7 +50,7 @@ func (s *Store) updateAlone(ctx context.Context, run func(*tx) error) error {
 }
 
 // updateSoon is for steps that nobody waits for: they ride along with the next commit, and cause one of
-// their own only after a moment without. Each commit costs a dozen pages, however little is in it.
+// their own only after a moment without. Each commit costs a sync, however little is in it.
 func (s *Store) updateSoon(ctx context.Context, run func(*tx) error) error {
 	return s.submit(ctx, s.soon, &step{run: run, done: make(chan error, 1)})
 }
@@ -69,17 +76,20 @@ func (s *Store) enqueue(ctx context.Context, to chan *step, st *step) error {
 	}
 }
 
-// commitLoop is the only goroutine that writes.
+// commitLoop is the only goroutine that writes to the log.
 func (s *Store) commitLoop() {
 	defer close(s.stopped)
-	for s.gather(); len(s.batch) > 0; s.gather() {
-		s.commit(slices.Clone(s.batch))
+	for s.gather(); len(s.batch) > 0 || !s.ended; s.gather() {
+		if len(s.batch) > 0 {
+			s.commit(slices.Clone(s.batch))
+		}
+		s.rotate()
 	}
 }
 
 // gather waits for a step and takes all that have come meanwhile into the batch. What arrives during a
-// sync is the next batch, so that only steps in no hurry ever wait for a timer. An empty batch says that
-// the store was closed.
+// sync is the next batch, so that only steps in no hurry ever wait for a timer. The batch is empty when
+// the log wants to be rotated, or has ended.
 func (s *Store) gather() {
 	clear(s.batch)
 	s.batch = s.batch[:0]
@@ -92,6 +102,7 @@ func (s *Store) gather() {
 		select {
 		case st, ok := <-s.steps:
 			if !ok {
+				s.ended = true
 				s.takeSoon()
 				return
 			}
@@ -103,13 +114,13 @@ func (s *Store) gather() {
 	}
 }
 
-// await returns when there is a step to commit, or none will come.
+// await returns when there is something to do, or nothing will come.
 func (s *Store) await() {
 	var late <-chan time.Time
 	for {
 		select {
 		case st, ok := <-s.steps:
-			if ok {
+			if s.ended = !ok; ok {
 				s.take(st)
 			} else {
 				s.takeSoon()
@@ -121,6 +132,8 @@ func (s *Store) await() {
 				late = time.After(patience)
 			}
 		case <-late:
+			return
+		case <-s.turn:
 			return
 		}
 	}
@@ -181,17 +194,18 @@ func (s *Store) commit(batch []*step) {
 
 // try runs a batch in one transaction. It names the step that broke the transaction, if one did.
 func (s *Store) try(batch []*step) (t *tx, broken *step, err error) {
-	btx, err := s.db.Begin(true)
+	r, err := s.snapshot(false)
 	if err != nil {
 		return &tx{}, nil, err
 	}
-	defer func() {
-		if err != nil {
-			_ = btx.Rollback() // after a failed commit this only says that the transaction is over
-		}
-	}()
-	t = s.newTx(btx)
+	defer r.close()
+	t = s.newTx(r)
+	room := s.room()
 	for _, st := range batch {
+		if room != nil && (st.grows || s.crammed()) {
+			t.refuse(st, room)
+			continue
+		}
 		before := t.writes
 		if err := t.runStep(st); err != nil {
 			if t.writes != before {
@@ -201,13 +215,18 @@ func (s *Store) try(batch []*step) (t *tx, broken *step, err error) {
 			t.refuse(st, err)
 		}
 	}
-	if err := t.flush(); err != nil {
+	t.putStats()
+	if t.writes == 0 {
+		return t, nil, nil
+	}
+	if err := s.journal.Append(t.own.appendTo); err != nil {
 		return t, nil, err
 	}
-	if t.writes == 0 {
-		return t, nil, btx.Rollback() // nothing to sync
-	}
-	return t, nil, btx.Commit()
+	t.own.last = s.journal.Last()
+	s.overlay.Lock()
+	defer s.overlay.Unlock()
+	s.active.merge(t.own)
+	return t, nil, nil
 }
 
 // runStep turns a panic into an error of the step: one bad record must not take the others' writes, or
@@ -244,10 +263,12 @@ func saysNumber(err error, number syscall.Errno) bool {
 	return errors.Is(err, number) || strings.Contains(err.Error(), number.Error())
 }
 
-// tx is one write transaction, with the one instant at which all of it happens.
+// tx is one write transaction, with the one instant at which all of it happens. What it writes it also
+// reads.
 type tx struct {
+	*reader
 	s   *Store
-	b   *bolt.Tx
+	own *layer
 	now time.Time
 	dir *directory
 
@@ -259,32 +280,26 @@ type tx struct {
 	after   []func()           // likewise
 }
 
-func (s *Store) newTx(b *bolt.Tx) *tx {
+func (s *Store) newTx(r *reader) *tx {
 	// To the millisecond, as it is stored: what memory says must be what the disk says.
 	now := time.UnixMilli(s.now().UnixMilli()).UTC()
-	t := &tx{s: s, b: b, now: now, dir: s.dir.Load(), stats: map[uint32]*webhook.EndpointStats{}}
-	for _, name := range [][]byte{bAudit, bEvents} {
-		b.Bucket(name).FillPercent = 1 // only ever appended to
-	}
+	t := &tx{reader: r, s: s, own: &layer{}, now: now, dir: s.dir.Load(), stats: map[uint32]*webhook.EndpointStats{}}
+	r.layers = slices.Insert(r.layers, 0, t.own)
 	return t
 }
 
-func (t *tx) get(bucket, key []byte) []byte { return t.b.Bucket(bucket).Get(key) }
-
-func (t *tx) put(bucket, key, value []byte) error {
+// put writes a record. The value is the store's from then on, and never memory of the file.
+func (t *tx) put(b bucket, key, value []byte) {
 	t.writes++
-	if err := t.b.Bucket(bucket).Put(key, value); err != nil {
-		return fmt.Errorf("write %s: %w", bucket, err)
+	if value == nil {
+		value = []byte{} // nil is what a record that isn't there reads as
 	}
-	return nil
+	t.own.set(b, row{key: bytes.Clone(key), value: value})
 }
 
-func (t *tx) delete(bucket, key []byte) error {
+func (t *tx) delete(b bucket, key []byte) {
 	t.writes++
-	if err := t.b.Bucket(bucket).Delete(key); err != nil {
-		return fmt.Errorf("delete from %s: %w", bucket, err)
-	}
-	return nil
+	t.own.set(b, row{key: bytes.Clone(key), gone: true})
 }
 
 // applied does in memory what is now on disk.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"cubeconnect/webhook"
 )
 
@@ -88,18 +86,18 @@ func appendConversation(b []byte, c webhook.Conversation) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(c))
 }
 
-func (t *tx) putDelivery(d *delivery) error {
-	return t.put(bDeliveries, deliveryKey(d.TenantID, d.ID), encodeDelivery(d))
+func (t *tx) putDelivery(d *delivery) {
+	t.put(bDeliveries, deliveryKey(d.TenantID, d.ID), encodeDelivery(d))
 }
 
 // readDelivery returns a delivery with its attempts.
 func (t *tx) readDelivery(tenant uint32, id webhook.ID) (delivery, error) {
-	return readDelivery(t.b, tenant, id)
+	return readDelivery(t.reader, tenant, id)
 }
 
-func readDelivery(b *bolt.Tx, tenant uint32, id webhook.ID) (delivery, error) {
+func readDelivery(b *reader, tenant uint32, id webhook.ID) (delivery, error) {
 	k := deliveryKey(tenant, id)
-	v := b.Bucket(bDeliveries).Get(k)
+	v := b.get(bDeliveries, k)
 	if v == nil {
 		return delivery{}, webhook.ErrNotFound
 	}
@@ -111,15 +109,13 @@ func readDelivery(b *bolt.Tx, tenant uint32, id webhook.ID) (delivery, error) {
 }
 
 // putFreshDelivery makes a new event's delivery to an endpoint.
-func (t *tx) putFreshDelivery(e *webhook.Event, endpoint uint32) error {
+func (t *tx) putFreshDelivery(e *webhook.Event, endpoint uint32) {
 	id := e.ID.WithOwner(endpoint)
 	d := delivery{Delivery: webhook.Delivery{ID: id, TenantID: e.TenantID, EventType: e.Type, Status: webhook.Pending, Conversation: e.Conversation}}
-	if err := t.putDelivery(&d); err != nil {
-		return err
-	}
+	t.putDelivery(&d)
 	t.move(endpoint, 0, webhook.Pending)
 	t.fresh = append(t.fresh, webhook.Due{ID: id, Conversation: e.Conversation, Event: e})
-	return t.put(bSchedule, scheduleKey(id, 0), appendConversation(nil, e.Conversation))
+	t.put(bSchedule, scheduleKey(id, 0), appendConversation(nil, e.Conversation))
 }
 
 // Deliveries lists a tenant's deliveries.
@@ -127,18 +123,17 @@ func (s *Store) Deliveries(ctx context.Context, tenant uint32, f webhook.Deliver
 	if _, ok := s.dir.Load().tenants[tenant]; !ok {
 		return list, webhook.ErrNotFound
 	}
-	err = s.view(ctx, func(b *bolt.Tx) (err error) {
-		records := b.Bucket(bDeliveries)
-		bucket := records
+	err = s.view(ctx, func(b *reader) (err error) {
+		from := bDeliveries
 		if f.Status == webhook.Failed || f.Status == webhook.Retrying {
-			bucket = b.Bucket(bTrouble) // the few, not the many
+			from = bTrouble // the few, not the many
 		}
-		list, err = scan(bucket, idKey(tenant), len(webhook.ID{}), f.Range, p, func(k, v []byte) (webhook.Delivery, bool, error) {
+		list, err = scan(b.cursor(from), idKey(tenant), len(webhook.ID{}), f.Range, p, func(k, v []byte) (webhook.Delivery, bool, error) {
 			if _, id, ok := parseDeliveryKey(k); ok && f.EndpointID != 0 && id.Owner() != f.EndpointID {
 				return webhook.Delivery{}, false, nil
 			}
-			if bucket != records {
-				v = records.Get(k)
+			if from != bDeliveries {
+				v = b.get(bDeliveries, k)
 			}
 			d, err := decodeDelivery(k, v, false)
 			return d.Delivery, (f.Status == 0 || d.Status == f.Status) && (f.EventType == "" || d.EventType == f.EventType), err
@@ -153,7 +148,7 @@ func (s *Store) Delivery(ctx context.Context, tenant uint32, id webhook.ID) (d w
 	if _, ok := s.dir.Load().tenants[tenant]; !ok {
 		return d, e, webhook.ErrNotFound
 	}
-	err = s.view(ctx, func(b *bolt.Tx) error {
+	err = s.view(ctx, func(b *reader) error {
 		rec, err := readDelivery(b, tenant, id)
 		if err != nil {
 			return err

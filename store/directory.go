@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"cubeconnect/webhook"
 )
 
@@ -122,7 +120,7 @@ func without[T any](list []*T, v *T) []*T {
 	return slices.DeleteFunc(slices.Clone(list), func(x *T) bool { return x == v })
 }
 
-func readDirectory(b *bolt.Tx) (*directory, error) {
+func readDirectory(b *reader) (*directory, error) {
 	d := newDirectory()
 	if err := readAll(b, bTenants, decodeTenant, d.putTenant); err != nil {
 		return nil, err
@@ -136,8 +134,8 @@ func readDirectory(b *bolt.Tx) (*directory, error) {
 	return d, readAll(b, bAPIKeys, decodeAPIKey, func(k *webhook.APIKey) { d.keys[k.Hash] = k })
 }
 
-func readAll[T any](b *bolt.Tx, bucket []byte, decode func(id uint32, v []byte) (T, error), put func(*T)) error {
-	return b.Bucket(bucket).ForEach(func(k, v []byte) error {
+func readAll[T any](b *reader, bucket bucket, decode func(id uint32, v []byte) (T, error), put func(*T)) error {
+	return b.each(bucket, func(k, v []byte) error {
 		if len(k) != 4 {
 			return fmt.Errorf("%s %x: %w", bucket, k, errRecord)
 		}

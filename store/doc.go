@@ -1,5 +1,5 @@
-// Package store owns the database file: its buckets, keys and encodings, its transactions, and what is
-// in memory so that hot paths need not read it.
+// Package store owns the database file and its write-ahead log: buckets, keys and encodings, transactions,
+// and what is in memory so that hot paths need not read it.
 //
 // # Promises
 //
@@ -10,7 +10,24 @@
 //     the last has synced. A step that fails does so alone.
 //   - Memory doesn't grow with the number of events, deliveries or audit records, nor does the time to
 //     open the file.
+//   - While the file can't take what is written (a full disk), what brings in something new fails at once
+//     with [webhook.ErrFull]; outcomes of attempts, and whatever else there was before, are still taken up
+//     to a bound.
 //   - No method hands out memory of the file: what leaves a transaction is a copy.
+//
+// # The way of a write
+//
+// A commit is one record of the write-ahead log (package wal): the rows that it changes, in one sequential
+// write and one sync. The same rows lie in memory over the file, in a layer that every read looks into
+// first. After a second, or 4 MiB, the layer is frozen and a new one begun; a second goroutine moves the
+// frozen one into the file in one transaction, sorted, and the log's other file is free again. What was
+// written and removed in between never reaches the file: most deliveries' entries in the schedule. After a
+// crash the log's records make up the first layer.
+//
+//	          commit loop                                 flush loop
+//	steps ──▶ transaction ──▶ log ──▶ active layer ─┬───▶ frozen layer ──▶ file (bbolt)
+//	              ▲                                 │          │             │
+//	              └────────────── reads ────────────┴──────────┴─────────────┘
 //
 // # Layout
 //

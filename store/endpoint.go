@@ -105,7 +105,8 @@ func (t *tx) putEndpoint(e webhook.Endpoint) error {
 	}
 	own := cloned(&e) // the caller keeps the other
 	t.changeDirectory(func(d *directory) { d.putEndpoint(&own) })
-	return t.put(bEndpoints, idKey(e.ID), b)
+	t.put(bEndpoints, idKey(e.ID), b)
+	return nil
 }
 
 // DeleteEndpoint removes an endpoint at once. Deliveries to it that have not ended are dropped with the
@@ -116,20 +117,17 @@ func (s *Store) DeleteEndpoint(ctx context.Context, tenant, id uint32) error {
 		if e == nil || e.TenantID != tenant {
 			return webhook.ErrNotFound
 		}
-		return t.deleteEndpoint(e)
+		t.deleteEndpoint(e)
+		return nil
 	})
 }
 
-func (t *tx) deleteEndpoint(e *webhook.Endpoint) error {
+func (t *tx) deleteEndpoint(e *webhook.Endpoint) {
 	t.changeDirectory(func(d *directory) { d.removeEndpoint(e.ID) })
 	t.stats[e.ID] = nil
-	if err := t.delete(bStats, idKey(e.ID)); err != nil {
-		return err
-	}
-	if err := t.put(bPurge, purgeKey(purgeEndpoint, e.ID), idKey(e.TenantID)); err != nil {
-		return err
-	}
-	return t.delete(bEndpoints, idKey(e.ID))
+	t.delete(bStats, idKey(e.ID))
+	t.put(bPurge, purgeKey(purgeEndpoint, e.ID), idKey(e.TenantID))
+	t.delete(bEndpoints, idKey(e.ID))
 }
 
 const (

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	bolt "go.etcd.io/bbolt"
-
 	"cubeconnect/webhook"
 )
 
@@ -36,7 +34,7 @@ func decodeEvent(k, v []byte) (e webhook.Event, err error) {
 
 // putEvent stores an event with a delivery for each endpoint that wants it, and returns its id. ev itself
 // is not changed: the step may run again.
-func (t *tx) putEvent(ev *webhook.Event, auditID webhook.ID) (webhook.ID, error) {
+func (t *tx) putEvent(ev *webhook.Event, auditID webhook.ID) webhook.ID {
 	e := *ev
 	e.ID, e.AuditID = t.s.ids.Next(t.now, 0).OfTenant(e.TenantID), auditID
 	var wanting []*webhook.Endpoint
@@ -50,29 +48,25 @@ func (t *tx) putEvent(ev *webhook.Event, auditID webhook.ID) (webhook.ID, error)
 	if !raw {
 		e.Raw = nil // the audit record has it, should an endpoint ask later
 	}
-	if err := t.put(bEvents, eventKey(e.TenantID, e.ID), encodeEvent(&e)); err != nil {
-		return e.ID, err
-	}
+	t.put(bEvents, eventKey(e.TenantID, e.ID), encodeEvent(&e))
 	for _, ep := range wanting {
-		if err := t.putFreshDelivery(&e, ep.ID); err != nil {
-			return e.ID, err
-		}
+		t.putFreshDelivery(&e, ep.ID)
 	}
 	t.after = append(t.after, func() { t.s.metrics.Events.WithLabelValues(e.Type).Inc() })
-	return e.ID, nil
+	return e.ID
 }
 
 // Publish stores an event of the platform's own, with its deliveries. A repeat of an idempotency key
 // returns the first one's id; one that says something else is a conflict.
 func (s *Store) Publish(ctx context.Context, p webhook.Publication) (id webhook.ID, err error) {
-	err = s.update(ctx, func(t *tx) (err error) {
+	err = s.updateNew(ctx, func(t *tx) error {
 		id = webhook.ID{}
 		if _, ok := t.dir.tenants[p.Event.TenantID]; !ok {
 			return webhook.ErrNotFound
 		}
 		if p.IdempotencyKey == "" {
-			id, err = t.putEvent(&p.Event, webhook.ID{})
-			return err
+			id = t.putEvent(&p.Event, webhook.ID{})
+			return nil
 		}
 		key := tenantHashKey(p.Event.TenantID, p.IdempotencyKey)
 		// event id(16) | fingerprint(16) | time, ms(6)
@@ -83,10 +77,9 @@ func (s *Store) Publish(ctx context.Context, p webhook.Publication) (id webhook.
 			id = webhook.ID(v[:16])
 			return nil
 		}
-		if id, err = t.putEvent(&p.Event, webhook.ID{}); err != nil {
-			return err
-		}
-		return t.put(bIdempotency, key, appendMillis(slices.Concat(id[:], p.Fingerprint[:]), t.now.UnixMilli()))
+		id = t.putEvent(&p.Event, webhook.ID{})
+		t.put(bIdempotency, key, appendMillis(slices.Concat(id[:], p.Fingerprint[:]), t.now.UnixMilli()))
+		return nil
 	})
 	return id, err
 }
@@ -96,8 +89,8 @@ func (s *Store) Events(ctx context.Context, tenant uint32, f webhook.EventFilter
 	if _, ok := s.dir.Load().tenants[tenant]; !ok {
 		return list, webhook.ErrNotFound
 	}
-	err = s.view(ctx, func(b *bolt.Tx) (err error) {
-		list, err = scan(b.Bucket(bEvents), idKey(tenant), webhook.KeySize, f.Range, p, func(k, v []byte) (webhook.Event, bool, error) {
+	err = s.view(ctx, func(b *reader) (err error) {
+		list, err = scan(b.cursor(bEvents), idKey(tenant), webhook.KeySize, f.Range, p, func(k, v []byte) (webhook.Event, bool, error) {
 			e, err := decodeEvent(k, v)
 			return e, f.Type == "" || e.Type == f.Type, err
 		})
@@ -111,12 +104,12 @@ func (s *Store) Event(ctx context.Context, tenant uint32, id webhook.ID) (e webh
 	if _, ok := s.dir.Load().tenants[tenant]; !ok || id != id.OfTenant(tenant) {
 		return e, nil, webhook.ErrNotFound
 	}
-	err = s.view(ctx, func(b *bolt.Tx) (err error) {
+	err = s.view(ctx, func(b *reader) (err error) {
 		if e, err = readEvent(b, tenant, id); err != nil {
 			return err
 		}
 		prefix := eventKey(tenant, id)
-		c := b.Bucket(bDeliveries).Cursor()
+		c := b.cursor(bDeliveries)
 		for k, v := c.Seek(prefix); hasPrefix(k, prefix); k, v = c.Next() {
 			d, err := decodeDelivery(k, v, false)
 			if err != nil {
@@ -129,9 +122,9 @@ func (s *Store) Event(ctx context.Context, tenant uint32, id webhook.ID) (e webh
 	return e, deliveries, err
 }
 
-func readEvent(b *bolt.Tx, tenant uint32, id webhook.ID) (webhook.Event, error) {
+func readEvent(b *reader, tenant uint32, id webhook.ID) (webhook.Event, error) {
 	k := eventKey(tenant, id)
-	v := b.Bucket(bEvents).Get(k)
+	v := b.get(bEvents, k)
 	if v == nil {
 		return webhook.Event{}, webhook.ErrNotFound
 	}

@@ -10,6 +10,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"cubeconnect/store/wal"
 )
 
 // lockWait is how long a file that another process has open is waited for: a restart may overlap the old
@@ -33,7 +35,7 @@ func openFile(path string, maxSize int) (*bolt.DB, error) {
 		MaxSize:         maxSize,
 	})
 	if err == nil && fresh {
-		err = syncFolder(filepath.Dir(path)) // or a power cut could take the file's name with it
+		err = wal.SyncFolder(filepath.Dir(path)) // or a power cut could take the file's name with it
 	}
 	return db, err
 }
@@ -94,15 +96,4 @@ func tiny(path string) bool {
 
 func errForeign(path string, why any) error {
 	return fmt.Errorf("%s is not a CubeConnect database, or it is damaged (%v); restore a backup, or move it away to begin anew", path, why)
-}
-
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("open the data folder: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("sync the data folder: %w", err)
-	}
-	return nil
 }

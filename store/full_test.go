@@ -154,7 +154,7 @@ func TestFullButForAFewPages(t *testing.T) {
 			}
 		}
 	}
-	o.clock.advance(5 * day) // of all these reports one in twelve is forgotten
+	o.clock.advance(31 * day)
 	o.ok(o.RetainAll(ctx()))
 	equal(t, o.Healthy(), nil)
 }

@@ -5,36 +5,43 @@ import (
 	"encoding/binary"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"cubeconnect/webhook"
 )
 
-var (
-	bMeta        = []byte("meta")
-	bTenants     = []byte("tenants")
-	bAccounts    = []byte("accounts")
-	bEndpoints   = []byte("endpoints")
-	bAPIKeys     = []byte("api_keys")
-	bAudit       = []byte("audit")
-	bEvents      = []byte("events")
-	bDeliveries  = []byte("deliveries")
-	bTrouble     = []byte("trouble")
-	bSchedule    = []byte("schedule")
-	bHeld        = []byte("held")
-	bMessages    = []byte("messages")
-	bCustomers   = []byte("customers")
-	bTemplates   = []byte("templates")
-	bSeen        = []byte("seen")
-	bIdempotency = []byte("idempotency")
-	bStats       = []byte("stats")
-	bPurge       = []byte("purge")
+// bucket is one of the file's. Its number stands in the write-ahead log: new ones are added at the end.
+type bucket byte
+
+const (
+	bMeta bucket = iota
+	bTenants
+	bAccounts
+	bEndpoints
+	bAPIKeys
+	bAudit
+	bEvents
+	bDeliveries
+	bTrouble
+	bSchedule
+	bHeld
+	bMessages
+	bCustomers
+	bTemplates
+	bSeen
+	bIdempotency
+	bStats
+	bPurge
+	bucketCount
 )
 
-var buckets = [][]byte{
-	bMeta, bTenants, bAccounts, bEndpoints, bAPIKeys, bAudit, bEvents, bDeliveries, bTrouble, bSchedule, bHeld,
-	bMessages, bCustomers, bTemplates, bSeen, bIdempotency, bStats, bPurge,
+var bucketNames = [bucketCount][]byte{
+	[]byte("meta"), []byte("tenants"), []byte("accounts"), []byte("endpoints"), []byte("api_keys"), []byte("audit"), []byte("events"),
+	[]byte("deliveries"), []byte("trouble"), []byte("schedule"), []byte("held"), []byte("messages"), []byte("customers"), []byte("templates"),
+	[]byte("seen"), []byte("idempotency"), []byte("stats"), []byte("purge"),
 }
+
+func (b bucket) name() []byte { return bucketNames[b] }
+
+func (b bucket) String() string { return string(bucketNames[b]) }
 
 func idKey(id uint32) []byte { return binary.BigEndian.AppendUint32(nil, id) }
 
@@ -156,7 +163,7 @@ func millisOf(t time.Time) int64 {
 func hasPrefix(k, prefix []byte) bool { return k != nil && bytes.HasPrefix(k, prefix) }
 
 // seekPrefix moves a cursor to the first key that begins with prefix; nil if there is none.
-func seekPrefix(c *bolt.Cursor, prefix []byte) []byte {
+func seekPrefix(c *cursor, prefix []byte) []byte {
 	k, _ := c.Seek(prefix)
 	if !hasPrefix(k, prefix) {
 		return nil

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"cubeconnect/webhook"
 )
 
@@ -87,62 +85,57 @@ func (t *tx) readMessage(k []byte) (m message, found bool) {
 	return m, true
 }
 
-func (t *tx) applyMessage(item *webhook.Item, c *webhook.MessageItem) (bool, error) {
+func (t *tx) applyMessage(item *webhook.Item, c *webhook.MessageItem) bool {
 	k := messageKey(c.MessageID, c.PhoneNumberID)
 	m, found := t.readMessage(k)
 	if found && t.remembered(m.updated) && slices.ContainsFunc(m.steps, func(st messageStep) bool { return st.status == webhook.MessageInbound }) {
-		return false, nil
+		return false
 	}
 	now := t.now.UnixMilli()
 	m = message{
 		tenant: item.TenantID, account: item.AccountID, inbound: true, status: webhook.MessageInbound, updated: now, customer: c.Customer,
 		steps: []messageStep{{webhook.MessageInbound, millisOf(c.At), now, ""}},
 	}
-	if err := t.put(bMessages, k, encodeMessage(&m)); err != nil {
-		return false, err
-	}
-	return true, t.heardFrom(item.AccountID, c.Customer, c.At)
+	t.put(bMessages, k, encodeMessage(&m))
+	t.heardFrom(item.AccountID, c.Customer, c.At)
+	return true
 }
 
 // heardFrom keeps when a customer last wrote to an account: for 24 hours from then on, the account may
 // answer freely.
-func (t *tx) heardFrom(account uint32, customer string, at time.Time) error {
+func (t *tx) heardFrom(account uint32, customer string, at time.Time) {
 	if customer == "" {
-		return nil
+		return
 	}
 	k := customerKey(account, customer)
-	if v := t.get(bCustomers, k); len(v) == 6 && millis(v) >= at.UnixMilli() {
-		return nil
+	if v := t.get(bCustomers, k); len(v) != 6 || millis(v) < at.UnixMilli() {
+		t.put(bCustomers, k, appendMillis(nil, at.UnixMilli()))
 	}
-	return t.put(bCustomers, k, appendMillis(nil, at.UnixMilli()))
 }
 
 // LastInbound returns when a customer last wrote to an account, by Meta's clock; zero: never, or too long
 // ago.
 func (s *Store) LastInbound(ctx context.Context, account uint32, customer string) (at time.Time, err error) {
-	err = s.view(ctx, func(b *bolt.Tx) error {
-		at = timeOf(millis(b.Bucket(bCustomers).Get(customerKey(account, customer))))
+	err = s.view(ctx, func(b *reader) error {
+		at = timeOf(millis(b.get(bCustomers, customerKey(account, customer))))
 		return nil
 	})
 	return at, err
 }
 
-func (t *tx) applyStatus(item *webhook.Item, c *webhook.StatusItem) (bool, error) {
+func (t *tx) applyStatus(item *webhook.Item, c *webhook.StatusItem) bool {
 	k := messageKey(c.MessageID, c.PhoneNumberID)
 	m, found := t.readMessage(k)
 	same := func(st messageStep) bool { return st.status == c.Status && st.participant == c.Participant }
 	if i := slices.IndexFunc(m.steps, same); i >= 0 {
 		if t.remembered(m.steps[i].arrived) {
-			return false, nil
+			return false
 		}
 		m.steps = slices.Delete(m.steps, i, i+1)
 	}
-	if c.Participant != "" {
-		// A group has up to 1,024 members, more than a record should hold.
-		isNew, err := t.once("status", c.PhoneNumberID, c.MessageID, c.Status.String(), c.Participant)
-		if !isNew || err != nil {
-			return false, err
-		}
+	// A group has up to 1,024 members, more than a record should hold.
+	if c.Participant != "" && !t.once("status", c.PhoneNumberID, c.MessageID, c.Status.String(), c.Participant) {
+		return false
 	}
 	now := t.now.UnixMilli()
 	if !found {
@@ -164,15 +157,16 @@ func (t *tx) applyStatus(item *webhook.Item, c *webhook.StatusItem) (bool, error
 			m.errors = c.Errors
 		}
 	}
-	return true, t.put(bMessages, k, encodeMessage(&m))
+	t.put(bMessages, k, encodeMessage(&m))
+	return true
 }
 
 // Messages returns the state of every message with this id that the tenant has (0: any tenant): normally
 // one. It is [webhook.ErrNotFound] if there is none.
 func (s *Store) Messages(ctx context.Context, tenant uint32, wamid string) (list []webhook.Message, err error) {
-	err = s.view(ctx, func(b *bolt.Tx) error {
+	err = s.view(ctx, func(b *reader) error {
 		prefix := messageKey(wamid, "")[:12]
-		c := b.Bucket(bMessages).Cursor()
+		c := b.cursor(bMessages)
 		for k, v := c.Seek(prefix); hasPrefix(k, prefix); k, v = c.Next() {
 			m, err := decodeMessage(v)
 			if err != nil {
@@ -215,9 +209,8 @@ type templateRecord struct {
 
 func (t *tx) applyTemplate(item *webhook.Item, c *webhook.TemplateItem) (bool, error) {
 	name := cmp.Or(c.TemplateID, c.Name)
-	isNew, err := t.once("template", c.WABAID, name, c.Language, c.Status, strconv.FormatInt(c.EntryTime, 10))
-	if !isNew || err != nil {
-		return false, err
+	if !t.once("template", c.WABAID, name, c.Language, c.Status, strconv.FormatInt(c.EntryTime, 10)) {
+		return false, nil
 	}
 	k := tenantHashKey(item.TenantID, c.WABAID, name, c.Language)
 	var r templateRecord
@@ -235,7 +228,8 @@ func (t *tx) applyTemplate(item *webhook.Item, c *webhook.TemplateItem) (bool, e
 	if err != nil {
 		return false, err
 	}
-	return true, t.put(bTemplates, k, v)
+	t.put(bTemplates, k, v)
+	return true, nil
 }
 
 // placeForm is what a place in the list of templates looks like: the time of the last change and the key.
@@ -256,12 +250,12 @@ func (s *Store) Templates(ctx context.Context, f webhook.TemplateFilter, p webho
 	if a := dir.accounts[f.AccountID]; a != nil {
 		waba = a.WABAID // a template belongs to all numbers of its WABA
 	}
-	err = s.view(ctx, func(b *bolt.Tx) error {
+	err = s.view(ctx, func(b *reader) error {
 		var prefix []byte
 		if f.TenantID != 0 {
 			prefix = idKey(f.TenantID)
 		}
-		c := b.Bucket(bTemplates).Cursor()
+		c := b.cursor(bTemplates)
 		for k, v := c.Seek(prefix); hasPrefix(k, prefix); k, v = c.Next() {
 			var r templateRecord
 			if err := unmarshal(v, &r); err != nil || len(k) != 16 {

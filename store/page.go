@@ -1,13 +1,12 @@
 package store
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 
 	"cubeconnect/webhook"
 )
@@ -56,7 +55,7 @@ func firstID(t time.Time) webhook.ID { return webhook.IDAt(t.Add(time.Millisecon
 
 // scan lists records from the newest of a range to the oldest, by their keys: prefix and an id of
 // which the first idLen bytes are in the key. Keep decodes a record, and says whether it matches.
-func scan[T any](b *bolt.Bucket, prefix []byte, idLen int, r webhook.Range, p webhook.Page, keep func(k, v []byte) (T, bool, error)) (list webhook.List[T], err error) {
+func scan[T any](c *cursor, prefix []byte, idLen int, r webhook.Range, p webhook.Page, keep func(k, v []byte) (T, bool, error)) (list webhook.List[T], err error) {
 	cursor, err := idCursor(p)
 	if err != nil {
 		return list, err
@@ -73,7 +72,6 @@ func scan[T any](b *bolt.Bucket, prefix []byte, idLen int, r webhook.Range, p we
 	if !r.Since.IsZero() {
 		oldest = key(firstID(r.Since))
 	}
-	c := b.Cursor()
 	var last webhook.ID
 	looked := 0
 	for k, v := seekBefore(c, bound, prefix); hasPrefix(k, prefix) && string(k) >= string(oldest); k, v = c.Prev() {
@@ -99,16 +97,17 @@ func scan[T any](b *bolt.Bucket, prefix []byte, idLen int, r webhook.Range, p we
 }
 
 // nextID returns an id that no record of the bucket ever had.
-func (t *tx) nextID(bucket []byte) (uint32, error) {
-	t.writes++
-	n, err := t.b.Bucket(bucket).NextSequence()
-	if err != nil {
-		return 0, fmt.Errorf("next id of %s: %w", bucket, err)
+func (t *tx) nextID(b bucket) (uint32, error) {
+	key := []byte("last id of " + b.String())
+	last := uint32(0)
+	if v := t.get(bMeta, key); len(v) == 4 {
+		last = binary.BigEndian.Uint32(v)
 	}
-	if n > 1<<32-1 {
-		return 0, fmt.Errorf("no id is left in %s", bucket)
+	if last == math.MaxUint32 {
+		return 0, fmt.Errorf("no id is left in %s", b)
 	}
-	return uint32(n), nil
+	t.put(bMeta, key, idKey(last+1))
+	return last + 1, nil
 }
 
 // pageOf lists what keep leaves of a table, the highest ids first.

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"cubeconnect/webhook"
 )
 
@@ -28,27 +26,30 @@ func (s *Store) Retry(ctx context.Context, tenant uint32, id webhook.ID) error {
 		}
 		switch {
 		case d.Status.Ended():
-			return t.replay(&d)
+			t.replay(&d)
+			return nil
 		case d.parked || d.due == 0:
 			return nil
 		}
-		return errors.Join(t.unschedule(&d), t.schedule(&d, t.now), t.putDelivery(&d))
+		t.unschedule(&d)
+		t.schedule(&d, t.now)
+		t.putDelivery(&d)
+		return nil
 	})
 }
 
 // replay begins a delivery that has ended, or a new one, again.
-func (t *tx) replay(d *delivery) error {
+func (t *tx) replay(d *delivery) {
 	before := d.Status
 	d.Status, d.Round, d.FinishedAt = webhook.Pending, 0, time.Time{}
 	t.move(d.EndpointID(), before, d.Status)
-	if err := t.markTrouble(d, before); err != nil {
-		return err
+	t.markTrouble(d, before)
+	if d.Conversation != 0 && heldBefore(t.cursor(bHeld), d.ID, d.Conversation) {
+		t.park(d)
+	} else {
+		t.schedule(d, t.now)
 	}
-	place := func() error { return t.schedule(d, t.now) }
-	if d.Conversation != 0 && heldBefore(t.b.Bucket(bHeld).Cursor(), d.ID, d.Conversation) {
-		place = func() error { return t.park(d) }
-	}
-	return errors.Join(place(), t.putDelivery(d))
+	t.putDelivery(d)
 }
 
 // replayChunk bounds the deliveries that one transaction makes due: they share the commit with what is
@@ -104,8 +105,8 @@ func (s *Store) replayed(ctx context.Context, tenant uint32, r webhook.Range) (f
 	if !r.Since.IsZero() {
 		from = eventKey(tenant, firstID(r.Since))
 	}
-	err = s.view(ctx, func(b *bolt.Tx) error {
-		last, _ := lastWithPrefix(b.Bucket(bEvents).Cursor(), idKey(tenant))
+	err = s.view(ctx, func(b *reader) error {
+		last, _ := lastWithPrefix(b.cursor(bEvents), idKey(tenant))
 		until = after(last)
 		return nil
 	})
@@ -117,18 +118,17 @@ func (s *Store) replayed(ctx context.Context, tenant uint32, r webhook.Range) (f
 
 // findEnded returns some of the deliveries that match, from a key on, and the key to go on from.
 func (s *Store) findEnded(ctx context.Context, tenant uint32, r webhook.Replay, from, until []byte) (ids []webhook.ID, next []byte, err error) {
-	err = s.view(ctx, func(b *bolt.Tx) error {
-		records := b.Bucket(bDeliveries)
-		bucket := records
+	err = s.view(ctx, func(b *reader) error {
+		in := bDeliveries
 		if r.Status == webhook.Failed {
-			bucket = b.Bucket(bTrouble)
+			in = bTrouble
 		}
-		next, err = forward(bucket, from, until, func(k, v []byte) (bool, error) {
+		next, err = forward(b.cursor(in), from, until, func(k, v []byte) (bool, error) {
 			_, id, ok := parseDeliveryKey(k)
 			if !ok || s.dir.Load().endpoints[id.Owner()] == nil || r.EndpointID != 0 && id.Owner() != r.EndpointID {
 				return true, nil
 			}
-			d, err := decodeDelivery(k, records.Get(k), false)
+			d, err := decodeDelivery(k, b.get(bDeliveries, k), false)
 			if err != nil {
 				return false, fmt.Errorf("delivery %s: %w", id, err)
 			}
@@ -150,8 +150,8 @@ func (s *Store) findMissing(ctx context.Context, tenant uint32, r webhook.Replay
 			endpoints = append(endpoints, e)
 		}
 	}
-	err = s.view(ctx, func(b *bolt.Tx) error {
-		next, err = forward(b.Bucket(bEvents), from, until, func(k, v []byte) (bool, error) {
+	err = s.view(ctx, func(b *reader) error {
+		next, err = forward(b.cursor(bEvents), from, until, func(k, v []byte) (bool, error) {
 			e, err := decodeEvent(k, v)
 			if err != nil {
 				return false, fmt.Errorf("event %x: %w", k, err)
@@ -161,7 +161,7 @@ func (s *Store) findMissing(ctx context.Context, tenant uint32, r webhook.Replay
 			}
 			for _, ep := range endpoints {
 				id := e.ID.WithOwner(ep.ID)
-				if ep.Wants(e.Type) && b.Bucket(bDeliveries).Get(deliveryKey(tenant, id)) == nil {
+				if ep.Wants(e.Type) && b.get(bDeliveries, deliveryKey(tenant, id)) == nil {
 					ids = append(ids, id)
 				}
 			}
@@ -174,8 +174,7 @@ func (s *Store) findMissing(ctx context.Context, tenant uint32, r webhook.Replay
 
 // forward walks a bucket from a key on to another, until visit returns false or it has looked at many; next
 // is where to go on, nil at the end.
-func forward(bucket *bolt.Bucket, from, until []byte, visit func(k, v []byte) (bool, error)) (next []byte, err error) {
-	c := bucket.Cursor()
+func forward(c *cursor, from, until []byte, visit func(k, v []byte) (bool, error)) (next []byte, err error) {
 	on := true
 	k, v := c.Seek(from)
 	for looked := 0; k != nil && string(k) < string(until); k, v = c.Next() {
@@ -207,12 +206,10 @@ func (s *Store) replayAll(ctx context.Context, tenant uint32, ids []webhook.ID, 
 			case err == nil && (r.Missing || d.Status != r.Status):
 				continue // something else was quicker
 			}
-			if err == nil {
-				err = t.replay(&d)
-			}
 			if err != nil {
 				return err
 			}
+			t.replay(&d)
 			done++
 		}
 		return nil
@@ -222,15 +219,13 @@ func (s *Store) replayAll(ctx context.Context, tenant uint32, ids []webhook.ID, 
 
 // missing makes a delivery of an event that an endpoint never got. The caller stores it.
 func (t *tx) missing(tenant uint32, id webhook.ID) (d delivery, err error) {
-	e, err := readEvent(t.b, tenant, id.OfTenant(tenant))
+	e, err := readEvent(t.reader, tenant, id.OfTenant(tenant))
 	if err != nil {
 		return d, err
 	}
 	if t.dir.endpoints[id.Owner()].IncludeRaw && e.Raw == nil {
 		if e.Raw = t.rawFromAudit(&e); e.Raw != nil {
-			if err := t.put(bEvents, eventKey(tenant, e.ID), encodeEvent(&e)); err != nil {
-				return d, err
-			}
+			t.put(bEvents, eventKey(tenant, e.ID), encodeEvent(&e))
 		}
 	}
 	return delivery{Delivery: webhook.Delivery{ID: id, TenantID: tenant, EventType: e.Type, Conversation: e.Conversation}}, nil

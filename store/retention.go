@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"cubeconnect/webhook"
 )
 
@@ -43,9 +41,6 @@ const (
 	// it rides along with stays small. To look at a record costs one, to remove it as much as removal.
 	retainChunk = 1000
 	removal     = 4
-	// maxThrift is how often the chunk is halved when the database is full: to remove takes room too, until
-	// the commit after.
-	maxThrift = 10
 	// retainPause and retainRest are the waits between the steps of a round, and between rounds.
 	retainPause = 50 * time.Millisecond
 	retainRest  = 20 * time.Second
@@ -80,46 +75,43 @@ func (r *Retention) rest() time.Duration {
 	return min(retainRest, max(retainPause, min(r.Audit, r.Deliveries, r.Dedupe)/10))
 }
 
-// RetainAll removes everything that has expired, and returns when it has been through all of it once.
+// RetainAll removes everything that has expired, and returns when it has been through all of it once and
+// the room is free.
 func (s *Store) RetainAll(ctx context.Context) error {
 	for sw := (sweep{}); ; {
-		if more, err := s.retainStep(ctx, &sw); err != nil || !more {
+		if more, err := s.retainStep(ctx, &sw); err != nil {
 			return err
+		} else if !more {
+			return s.Flush(ctx)
 		}
 	}
 }
 
 // sweep is where a round through everything that can expire stands.
 type sweep struct {
-	stage  int
-	at     []byte // key to go on from; nil: the first
-	thrift int    // how often the chunk is halved
+	stage int
+	at    []byte // key to go on from; nil: the first
 }
 
-// retainStep removes some of what has expired; more says that the round isn't over. A step that finds no
-// room is followed by a smaller one.
+// retainStep removes some of what has expired; more says that the round isn't over.
 func (s *Store) retainStep(ctx context.Context, sw *sweep) (more bool, err error) {
 	var next sweep
 	err = s.update(ctx, func(t *tx) (err error) {
 		next = *sw
-		more, err = t.retain(&next, max(1, retainChunk>>sw.thrift))
+		more, err = t.retain(&next, retainChunk)
 		if err == nil && t.s.failing.Load() {
 			// No other write may come to show that the disk takes them again.
-			err = t.put(bMeta, []byte("recovered"), []byte(t.now.Format(time.RFC3339)))
+			t.put(bMeta, []byte("recovered"), []byte(t.now.Format(time.RFC3339)))
 		}
 		return err
 	})
-	switch {
-	case errors.Is(err, webhook.ErrFull) && sw.thrift < maxThrift:
-		sw.thrift++
-		return true, nil
-	case err != nil:
+	if err != nil {
 		return false, err
-	case !more:
-		next = sweep{thrift: next.thrift}
+	}
+	if !more {
+		next = sweep{}
 	}
 	*sw = next
-	sw.thrift = max(0, sw.thrift-1)
 	return more, nil
 }
 
@@ -144,7 +136,7 @@ func (t *tx) retain(sw *sweep, budget int) (more bool, err error) {
 // long: what failed after a month of waiting must be seen.
 func (t *tx) retainDeliveries(keep *Retention, from []byte, budget *int) (next []byte, err error) {
 	cutoff := webhook.IDAt(t.now.Add(-keep.Deliveries))
-	keys, next := olderThan(cutoff, t.b.Bucket(bDeliveries).Cursor(), 4, from, budget)
+	keys, next := olderThan(cutoff, t.cursor(bDeliveries), 4, from, budget)
 	for _, k := range keys {
 		d, err := decodeDelivery(k, t.get(bDeliveries, k), false)
 		if err != nil {
@@ -154,29 +146,29 @@ func (t *tx) retainDeliveries(keep *Retention, from []byte, budget *int) (next [
 		if !d.Status.Ended() || millisOf(d.FinishedAt) >= cutoff.Millis() {
 			continue
 		}
-		if err := t.dropDelivery(&d); err != nil {
-			return nil, err
-		}
+		t.dropDelivery(&d)
 	}
 	return next, nil
 }
 
 // retainEvents removes old events that no delivery needs any more.
 func (t *tx) retainEvents(keep *Retention, from []byte, budget *int) (next []byte, err error) {
-	keys, next := olderThan(webhook.IDAt(t.now.Add(-keep.Deliveries)), t.b.Bucket(bEvents).Cursor(), 4, from, budget)
-	deliveries := t.b.Bucket(bDeliveries).Cursor()
+	keys, next := olderThan(webhook.IDAt(t.now.Add(-keep.Deliveries)), t.cursor(bEvents), 4, from, budget)
+	deliveries := t.cursor(bDeliveries)
 	needed := func(k []byte) bool { return seekPrefix(deliveries, k) != nil }
-	return next, t.deleteAll(bEvents, slices.DeleteFunc(keys, needed))
+	t.deleteAll(bEvents, slices.DeleteFunc(keys, needed))
+	return next, nil
 }
 
 func (t *tx) retainAudit(keep *Retention, from []byte, budget *int) (next []byte, err error) {
-	keys, next := olderThan(webhook.IDAt(t.now.Add(-keep.Audit)), t.b.Bucket(bAudit).Cursor(), 0, from, budget)
-	return next, t.deleteAll(bAudit, keys)
+	keys, next := olderThan(webhook.IDAt(t.now.Add(-keep.Audit)), t.cursor(bAudit), 0, from, budget)
+	t.deleteAll(bAudit, keys)
+	return next, nil
 }
 
 // olderThan gathers keys, from one on, whose time is before the cutoff's; next is where to go on, nil at
 // the end. Within a prefix the times ascend.
-func olderThan(cutoff webhook.ID, c *bolt.Cursor, prefix int, from []byte, budget *int) (keys [][]byte, next []byte) {
+func olderThan(cutoff webhook.ID, c *cursor, prefix int, from []byte, budget *int) (keys [][]byte, next []byte) {
 	for k, _ := c.Seek(from); k != nil; {
 		if *budget <= 0 {
 			return keys, bytes.Clone(k)
@@ -197,34 +189,30 @@ func olderThan(cutoff webhook.ID, c *bolt.Cursor, prefix int, from []byte, budge
 	return keys, nil
 }
 
-func (t *tx) deleteAll(bucket []byte, keys [][]byte) error {
+func (t *tx) deleteAll(bucket bucket, keys [][]byte) {
 	for _, k := range keys {
-		if err := t.delete(bucket, k); err != nil {
-			return err
-		}
+		t.delete(bucket, k)
 	}
-	return nil
 }
 
 // dropDelivery removes a delivery and all that points to it.
-func (t *tx) dropDelivery(d *delivery) error {
+func (t *tx) dropDelivery(d *delivery) {
 	if !d.Status.Ended() {
-		if err := t.unschedule(d); err != nil {
-			return err
-		}
+		t.unschedule(d)
 	}
 	if t.dir.endpoints[d.EndpointID()] != nil {
 		t.move(d.EndpointID(), d.Status, 0)
 	}
 	k := deliveryKey(d.TenantID, d.ID)
-	return errors.Join(t.delete(bTrouble, k), t.delete(bDeliveries, k))
+	t.delete(bTrouble, k)
+	t.delete(bDeliveries, k)
 }
 
 // retainPurged removes some of what is left of deleted endpoints and tenants.
 func (t *tx) retainPurged(_ *Retention, _ []byte, budget *int) (next []byte, err error) {
 	for {
 		// Endpoints come before tenants here, so a tenant's deliveries have all ended when it's its turn.
-		k, v := t.b.Bucket(bPurge).Cursor().First()
+		k, v := t.cursor(bPurge).First()
 		if k == nil {
 			return nil, nil
 		}
@@ -238,25 +226,22 @@ func (t *tx) retainPurged(_ *Retention, _ []byte, budget *int) (next []byte, err
 		id, tenant := binary.BigEndian.Uint32(k[1:]), binary.BigEndian.Uint32(v)
 		clean := false
 		if k[0] == purgeTenant {
-			clean, err = t.purgeTenant(id, budget)
+			clean = t.purgeTenant(id, budget)
 		} else {
-			clean, err = t.purgeEndpoint(id, tenant, budget)
+			clean = t.purgeEndpoint(id, tenant, budget)
 		}
-		if err == nil && clean {
+		if clean {
 			*budget -= removal
-			err = t.delete(bPurge, k)
-		}
-		if err != nil {
-			return nil, err
+			t.delete(bPurge, k)
 		}
 	}
 }
 
 // purgeEndpoint drops deliveries to a deleted endpoint that have not ended; clean says that there are no
 // more.
-func (t *tx) purgeEndpoint(endpoint, tenant uint32, budget *int) (clean bool, err error) {
+func (t *tx) purgeEndpoint(endpoint, tenant uint32, budget *int) (clean bool) {
 	for _, index := range []struct {
-		bucket []byte
+		bucket bucket
 		idOf   func(k []byte) webhook.ID
 	}{
 		{bSchedule, func(k []byte) webhook.ID { id, _, _ := parseScheduleKey(k); return id }},
@@ -266,36 +251,34 @@ func (t *tx) purgeEndpoint(endpoint, tenant uint32, budget *int) (clean bool, er
 		for _, k := range keys {
 			d, err := t.readDelivery(tenant, index.idOf(k))
 			if err == nil {
-				err = t.dropDelivery(&d)
+				t.dropDelivery(&d)
 			} else {
-				err = t.delete(index.bucket, k) // it names nothing that could be dropped
-			}
-			if err != nil {
-				return false, err
+				t.delete(index.bucket, k) // it names nothing that could be dropped
 			}
 		}
 		if !all {
-			return false, nil
+			return false
 		}
 	}
-	return true, nil
+	return true
 }
 
 // purgeTenant drops a deleted tenant's events, ended deliveries and templates; clean says that there are no
 // more.
-func (t *tx) purgeTenant(id uint32, budget *int) (clean bool, err error) {
-	for _, bucket := range [][]byte{bDeliveries, bTrouble, bEvents, bTemplates, bIdempotency} {
+func (t *tx) purgeTenant(id uint32, budget *int) (clean bool) {
+	for _, bucket := range []bucket{bDeliveries, bTrouble, bEvents, bTemplates, bIdempotency} {
 		keys, all := t.withPrefix(bucket, idKey(id), budget)
-		if err := t.deleteAll(bucket, keys); err != nil || !all {
-			return false, err
+		t.deleteAll(bucket, keys)
+		if !all {
+			return false
 		}
 	}
-	return true, nil
+	return true
 }
 
 // withPrefix gathers keys as far as the budget goes; all says that there are no more.
-func (t *tx) withPrefix(bucket, prefix []byte, budget *int) (keys [][]byte, all bool) {
-	c := t.b.Bucket(bucket).Cursor()
+func (t *tx) withPrefix(bucket bucket, prefix []byte, budget *int) (keys [][]byte, all bool) {
+	c := t.cursor(bucket)
 	for k := seekPrefix(c, prefix); hasPrefix(k, prefix); k, _ = c.Next() {
 		if *budget <= 0 {
 			return keys, false
@@ -330,10 +313,10 @@ func (t *tx) retainIdempotency(_ *Retention, from []byte, budget *int) (next []b
 
 // retainHashed removes old records from a bucket whose keys are hashes; timeOf reads one's age from the
 // record.
-func (t *tx) retainHashed(bucket, from []byte, budget *int, keep time.Duration, timeOf func(v []byte) int64) (next []byte, err error) {
+func (t *tx) retainHashed(bucket bucket, from []byte, budget *int, keep time.Duration, timeOf func(v []byte) int64) (next []byte, err error) {
 	cutoff := t.now.Add(-keep).UnixMilli()
 	var keys [][]byte
-	c := t.b.Bucket(bucket).Cursor()
+	c := t.cursor(bucket)
 	k, v := c.Seek(from)
 	for ; k != nil && *budget > 0; k, v = c.Next() {
 		*budget--
@@ -342,5 +325,7 @@ func (t *tx) retainHashed(bucket, from []byte, budget *int, keep time.Duration, 
 			keys = append(keys, bytes.Clone(k))
 		}
 	}
-	return bytes.Clone(k), t.deleteAll(bucket, keys)
+	next = bytes.Clone(k)
+	t.deleteAll(bucket, keys)
+	return next, nil
 }

@@ -1,14 +1,11 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 
 	"cubeconnect/webhook"
 )
@@ -17,11 +14,11 @@ import (
 // Fresh ones and those with a time of their own share the places, so that neither starve.
 // It looks at no more than n deliveries beyond those skipped.
 func (s *Store) Due(endpoint uint32, now time.Time, n int, skip func(webhook.ID) bool) (list webhook.DueList, err error) {
-	err = s.view(context.Background(), func(b *bolt.Tx) error {
+	err = s.view(context.Background(), func(b *reader) error {
 		prefix := idKey(endpoint)
-		held := b.Bucket(bHeld).Cursor()
+		held := b.cursor(bHeld)
 		list.Held = seekPrefix(held, prefix) != nil
-		take := func(c *bolt.Cursor, k, v []byte, upTo int64, room int) error {
+		take := func(c *cursor, k, v []byte, upTo int64, room int) error {
 			for ; hasPrefix(k, prefix); k, v = c.Next() {
 				id, due, ok := parseScheduleKey(k)
 				if !ok || len(v) != 8 {
@@ -53,7 +50,7 @@ func (s *Store) Due(endpoint uint32, now time.Time, n int, skip func(webhook.ID)
 			}
 			return nil
 		}
-		timed, fresh := b.Bucket(bSchedule).Cursor(), b.Bucket(bSchedule).Cursor()
+		timed, fresh := b.cursor(bSchedule), b.cursor(bSchedule)
 		firstTimed := append(idKey(endpoint), 0, 0, 0, 0, 0, 1)
 		k, v := timed.Seek(firstTimed)
 		if err := take(timed, k, v, now.UnixMilli(), (n+1)/2); err != nil {
@@ -66,7 +63,7 @@ func (s *Store) Due(endpoint uint32, now time.Time, n int, skip func(webhook.ID)
 }
 
 // heldBefore reports whether an older delivery of the conversation is held.
-func heldBefore(c *bolt.Cursor, id webhook.ID, conv webhook.Conversation) bool {
+func heldBefore(c *cursor, id webhook.ID, conv webhook.Conversation) bool {
 	k := seekPrefix(c, heldPrefix(id.Owner(), conv))
 	if k == nil {
 		return false
@@ -82,7 +79,7 @@ func (s *Store) Claim(id webhook.ID) (c webhook.Claim, err error) {
 	if ep == nil {
 		return c, webhook.ErrNotFound
 	}
-	err = s.view(context.Background(), func(b *bolt.Tx) error {
+	err = s.view(context.Background(), func(b *reader) error {
 		d, err := readDelivery(b, ep.TenantID, id)
 		if err != nil {
 			return err
@@ -121,36 +118,30 @@ func (s *Store) Settle(ctx context.Context, list []webhook.Settlement, hurry boo
 	err = update(ctx, func(t *tx) error {
 		finished = make([]webhook.Finished, len(list))
 		for i, st := range list {
-			f, err := t.settle(&st)
-			if err != nil {
-				return err
-			}
-			finished[i] = f
+			finished[i] = t.settle(&st)
 		}
 		return nil
 	})
 	return finished, err
 }
 
-func (t *tx) settle(st *webhook.Settlement) (f webhook.Finished, err error) {
+func (t *tx) settle(st *webhook.Settlement) (f webhook.Finished) {
 	if t.dir.endpoints[st.ID.Owner()] == nil {
-		return f, nil // deleted meanwhile, and the delivery is about to be dropped
+		return f // deleted meanwhile, and the delivery is about to be dropped
 	}
 	d, err := t.readDelivery(st.TenantID, st.ID)
 	switch {
 	case errors.Is(err, webhook.ErrNotFound) || err == nil && d.Status.Ended():
-		return f, nil
+		return f
 	case err != nil: // an outcome that can't be stored must not keep the others from the disk
 		t.s.log.Error("an attempt's outcome can't be stored", "delivery", st.ID, "error", err)
-		return f, nil
+		return f
 	}
 	return t.finish(&d, st.Outcome, st.Next)
 }
 
-func (t *tx) finish(d *delivery, o webhook.Outcome, next time.Time) (f webhook.Finished, err error) {
-	if err := t.unschedule(d); err != nil {
-		return f, err
-	}
+func (t *tx) finish(d *delivery, o webhook.Outcome, next time.Time) (f webhook.Finished) {
+	t.unschedule(d)
 	before := d.Status
 	o.Attempt.Number = d.AttemptCount + 1
 	d.AttemptCount++
@@ -177,87 +168,78 @@ func (t *tx) finish(d *delivery, o webhook.Outcome, next time.Time) (f webhook.F
 	}
 	f.Status, f.FailingSince = d.Status, st.FailingSince
 	t.move(d.EndpointID(), before, d.Status)
-	if err := t.markTrouble(d, before); err != nil {
-		return f, err
-	}
+	t.markTrouble(d, before)
 	if d.Status == webhook.Retrying {
 		f.Due, f.Held = next, d.Conversation != 0
-		err = t.schedule(d, next)
+		t.schedule(d, next)
 	} else {
-		f.Due, err = t.promote(d.EndpointID(), d.TenantID, d.Conversation)
+		f.Due = t.promote(d.EndpointID(), d.TenantID, d.Conversation)
 	}
-	return f, errors.Join(err, t.putDelivery(d))
+	t.putDelivery(d)
+	return f
 }
 
 // markTrouble keeps the index of retrying and failed deliveries.
-func (t *tx) markTrouble(d *delivery, before webhook.Status) error {
+func (t *tx) markTrouble(d *delivery, before webhook.Status) {
 	was := before == webhook.Retrying || before == webhook.Failed
 	is := d.Status == webhook.Retrying || d.Status == webhook.Failed
 	switch {
 	case is && !was:
-		return t.put(bTrouble, deliveryKey(d.TenantID, d.ID), nil)
+		t.put(bTrouble, deliveryKey(d.TenantID, d.ID), nil)
 	case was && !is:
-		return t.delete(bTrouble, deliveryKey(d.TenantID, d.ID))
+		t.delete(bTrouble, deliveryKey(d.TenantID, d.ID))
 	}
-	return nil
 }
 
 // schedule gives a delivery that stands nowhere a time. The caller stores the record.
-func (t *tx) schedule(d *delivery, at time.Time) error {
+func (t *tx) schedule(d *delivery, at time.Time) {
 	d.due, d.parked = max(at.UnixMilli(), 1), false
-	if err := t.put(bSchedule, scheduleKey(d.ID, d.due), appendConversation(nil, d.Conversation)); err != nil {
-		return err
+	t.put(bSchedule, scheduleKey(d.ID, d.due), appendConversation(nil, d.Conversation))
+	if d.Conversation != 0 {
+		t.put(bHeld, heldKey(d.ID, d.Conversation), appendMillis(nil, d.due))
 	}
-	if d.Conversation == 0 {
-		return nil
-	}
-	return t.put(bHeld, heldKey(d.ID, d.Conversation), appendMillis(nil, d.due))
 }
 
 // unschedule takes a delivery from where it stands. The caller stores the record, or deletes it.
-func (t *tx) unschedule(d *delivery) error {
+func (t *tx) unschedule(d *delivery) {
 	if !d.parked {
-		if err := t.delete(bSchedule, scheduleKey(d.ID, d.due)); err != nil {
-			return err
-		}
+		t.delete(bSchedule, scheduleKey(d.ID, d.due))
 	}
 	if d.Conversation != 0 {
-		if err := t.delete(bHeld, heldKey(d.ID, d.Conversation)); err != nil {
-			return err
+		if k := heldKey(d.ID, d.Conversation); t.get(bHeld, k) != nil {
+			t.delete(bHeld, k)
 		}
 	}
 	d.due, d.parked = 0, false
-	return nil
 }
 
 // park leaves a delivery that stands nowhere to wait for another of its conversation.
-func (t *tx) park(d *delivery) error {
+func (t *tx) park(d *delivery) {
 	d.due, d.parked = 0, true
-	return t.put(bHeld, heldKey(d.ID, d.Conversation), nil)
+	t.put(bHeld, heldKey(d.ID, d.Conversation), nil)
 }
 
 // promote makes the first of a conversation that is held due now, if it was parked.
-func (t *tx) promote(endpoint, tenant uint32, conv webhook.Conversation) (due time.Time, err error) {
+func (t *tx) promote(endpoint, tenant uint32, conv webhook.Conversation) (due time.Time) {
 	if conv == 0 {
-		return due, nil
+		return due
 	}
 	prefix := heldPrefix(endpoint, conv)
 	for {
-		k, v := t.b.Bucket(bHeld).Cursor().Seek(prefix)
+		k, v := t.cursor(bHeld).Seek(prefix)
 		if !hasPrefix(k, prefix) || len(v) != 0 {
-			return due, nil
+			return due
 		}
-		k = bytes.Clone(k)
 		id, _, _ := parseHeldKey(k)
 		d, err := t.readDelivery(tenant, id)
 		if err == nil {
-			return t.now, errors.Join(t.schedule(&d, t.now), t.putDelivery(&d))
+			t.schedule(&d, t.now)
+			t.putDelivery(&d)
+			return t.now
 		}
 		// Those behind it must not wait for ever.
 		t.s.log.Error("a parked delivery can't be read, and is passed over", "delivery", id, "error", err)
-		if err := t.delete(bHeld, k); err != nil {
-			return due, err
-		}
+		t.delete(bHeld, k)
 	}
 }
 
@@ -275,9 +257,7 @@ func (s *Store) Park(ctx context.Context, tenant uint32, head webhook.ID, ids []
 			case err != nil:
 				return err
 			case !d.Status.Ended() && !d.parked && d.Conversation != 0:
-				if err := t.put(bHeld, heldKey(d.ID, d.Conversation), appendMillis(nil, d.due)); err != nil {
-					return err
-				}
+				t.put(bHeld, heldKey(d.ID, d.Conversation), appendMillis(nil, d.due))
 			}
 		}
 		for _, id := range ids {
@@ -288,12 +268,12 @@ func (s *Store) Park(ctx context.Context, tenant uint32, head webhook.ID, ids []
 			if err != nil {
 				return err
 			}
-			if d.Status.Ended() || d.parked || d.Conversation == 0 || !heldBefore(t.b.Bucket(bHeld).Cursor(), id, d.Conversation) {
+			if d.Status.Ended() || d.parked || d.Conversation == 0 || !heldBefore(t.cursor(bHeld), id, d.Conversation) {
 				continue
 			}
-			if err := errors.Join(t.unschedule(&d), t.park(&d), t.putDelivery(&d)); err != nil {
-				return err
-			}
+			t.unschedule(&d)
+			t.park(&d)
+			t.putDelivery(&d)
 		}
 		return nil
 	})

@@ -7,8 +7,6 @@ import (
 	"maps"
 	"sync"
 
-	bolt "go.etcd.io/bbolt"
-
 	"cubeconnect/metrics"
 	"cubeconnect/webhook"
 )
@@ -19,9 +17,9 @@ type statsTable struct {
 	m  map[uint32]webhook.EndpointStats
 }
 
-func (s *statsTable) read(b *bolt.Tx) error {
+func (s *statsTable) read(b *reader) error {
 	s.m = map[uint32]webhook.EndpointStats{}
-	return b.Bucket(bStats).ForEach(func(k, v []byte) error {
+	return b.each(bStats, func(k, v []byte) error {
 		st, err := decodeStats(v)
 		if err != nil || len(k) != 4 {
 			return fmt.Errorf("stats of endpoint %x: %w", k, errRecord)
@@ -89,16 +87,13 @@ func count(st *webhook.EndpointStats, status webhook.Status) *uint64 {
 	return nil
 }
 
-func (t *tx) flush() error {
+func (t *tx) putStats() {
 	for endpoint, st := range t.stats {
 		if st == nil {
 			continue
 		}
-		if err := t.put(bStats, idKey(endpoint), encodeStats(st)); err != nil {
-			return err
-		}
+		t.put(bStats, idKey(endpoint), encodeStats(st))
 	}
-	return nil
 }
 
 // encodeStats:
@@ -155,8 +150,8 @@ const oldestLook = 500
 // none. Where an endpoint has more than [oldestLook] retries in its schedule, it is the oldest of those
 // due first.
 func (s *Store) oldest(dir *directory) (oldest int64) {
-	_ = s.db.View(func(b *bolt.Tx) error { // a closed database has no gauges to show
-		c := b.Bucket(bSchedule).Cursor()
+	_ = s.view(context.Background(), func(b *reader) error { // a closed database has no gauges to show
+		c := b.cursor(bSchedule)
 		look := func(id webhook.ID) {
 			if ms := id.Millis(); oldest == 0 || ms < oldest {
 				oldest = ms

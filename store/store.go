@@ -18,6 +18,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 
 	"cubeconnect/metrics"
+	"cubeconnect/store/wal"
 	"cubeconnect/webhook"
 )
 
@@ -56,12 +57,18 @@ type Store struct {
 
 	steps   chan *step
 	soon    chan *step // those in no hurry
-	batch   []*step    // used by the commit loop only, like next
-	next    *step
 	failing atomic.Bool
 	closing sync.RWMutex
 	closed  bool
 	stopped chan struct{}
+
+	// Of the commit loop only.
+	batch   []*step
+	next    *step
+	ended   bool // no step will come any more
+	journal *wal.Log
+
+	flusher
 }
 
 // Open opens the database, or makes it, and starts the goroutine that commits; [Store.Close] ends it.
@@ -85,13 +92,14 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{
 		db: db, log: o.Log, metrics: o.Metrics, now: o.Now, onFresh: o.OnFresh, rawOf: o.RawOf,
-		steps: make(chan *step, maxBatch), soon: make(chan *step, maxBatch), stopped: make(chan struct{}),
+		steps: make(chan *step, maxBatch), soon: make(chan *step, maxBatch), stopped: make(chan struct{}), flusher: newFlusher(),
 	}
 	s.SetRetention(o.Keep)
 	if err := s.load(o.Path); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	go s.commitLoop()
+	go s.flushLoop()
 	return s, nil
 }
 
@@ -108,7 +116,7 @@ func (s *Store) load(path string) (err error) {
 		if err := checkSchema(b, path); !fresh && err != nil {
 			return err
 		}
-		for _, name := range buckets {
+		for _, name := range bucketNames {
 			if _, err := b.CreateBucketIfNotExists(name); err != nil {
 				return fmt.Errorf("make bucket %s: %w", name, err)
 			}
@@ -117,14 +125,17 @@ func (s *Store) load(path string) (err error) {
 			return nil
 		}
 		return errors.Join(
-			b.Bucket(bMeta).Put([]byte("schema"), idKey(SchemaVersion)),
-			b.Bucket(bMeta).Put([]byte("created"), []byte(s.now().UTC().Format(time.RFC3339))),
+			b.Bucket(bMeta.name()).Put([]byte("schema"), idKey(SchemaVersion)),
+			b.Bucket(bMeta.name()).Put([]byte("created"), []byte(s.now().UTC().Format(time.RFC3339))),
 		)
 	})
 	if err != nil {
 		return err
 	}
-	return s.db.View(func(b *bolt.Tx) error {
+	if err := s.takeOver(path); err != nil {
+		return err
+	}
+	return s.view(context.Background(), func(b *reader) error {
 		dir, err := readDirectory(b)
 		if err != nil {
 			return err
@@ -137,7 +148,7 @@ func (s *Store) load(path string) (err error) {
 
 // checkSchema says whether the file is one that this program reads.
 func checkSchema(b *bolt.Tx, path string) error {
-	meta := b.Bucket(bMeta)
+	meta := b.Bucket(bMeta.name())
 	if meta == nil {
 		return fmt.Errorf("%s is a bbolt database, but not CubeConnect's; give another data_dir", path)
 	}
@@ -152,12 +163,12 @@ func checkSchema(b *bolt.Tx, path string) error {
 }
 
 // afterLastID makes new ids follow those on disk, even if the clock was set back meanwhile.
-func (s *Store) afterLastID(b *bolt.Tx, dir *directory) {
-	if k, _ := b.Bucket(bAudit).Cursor().Last(); len(k) == 16 {
+func (s *Store) afterLastID(b *reader, dir *directory) {
+	if k, _ := b.cursor(bAudit).Last(); len(k) == 16 {
 		s.ids.After(webhook.ID(k))
 	}
 	for tenant := range dir.tenants {
-		if k, _ := lastWithPrefix(b.Bucket(bEvents).Cursor(), idKey(tenant)); k != nil {
+		if k, _ := lastWithPrefix(b.cursor(bEvents), idKey(tenant)); k != nil {
 			if id, ok := parseEventKey(k); ok {
 				s.ids.After(id)
 			}
@@ -165,56 +176,90 @@ func (s *Store) afterLastID(b *bolt.Tx, dir *directory) {
 	}
 }
 
-// Close ends the commit loop after the steps that wait, and closes the file. Methods that need the file
-// return [webhook.ErrClosed] from then on.
+// Close ends the commit loop after the steps that wait, takes what the log has into the file and closes
+// it. Methods that need the file return [webhook.ErrClosed] from then on.
 func (s *Store) Close() error {
 	s.closing.Lock()
-	if !s.closed {
+	first := !s.closed
+	if first {
 		s.closed = true
 		close(s.steps)
+		close(s.ending)
 	}
 	s.closing.Unlock()
 	<-s.stopped
-	return s.db.Close()
+	if !first {
+		<-s.flushed
+		return s.db.Close()
+	}
+	close(s.hand)
+	<-s.flushed
+	return errors.Join(s.finish(), s.db.Close())
 }
 
-// Healthy returns nil if the last commit went to disk, or the error of a read.
+// Healthy returns nil if the last commit went to disk and the file takes what was committed, or the error
+// of a read.
 func (s *Store) Healthy() error {
 	if s.failing.Load() {
 		return errors.New("the last write to the database did not reach the disk")
 	}
-	return s.view(context.Background(), func(*bolt.Tx) error { return nil })
+	if err := s.room(); err != nil {
+		return err
+	}
+	return s.view(context.Background(), func(*reader) error { return nil })
 }
 
-// Size returns the file's bytes, and those inside it that are free for reuse.
+// Size returns the bytes that the file takes of the disk, and those inside it that are free for reuse.
 func (s *Store) Size() (size, free int64) {
-	_ = s.db.View(func(b *bolt.Tx) error { // a closed database has no size
-		st := s.db.Stats()
-		size, free = b.Size(), int64(st.FreePageN+st.PendingPageN)*int64(s.db.Info().PageSize)
-		return nil
-	})
-	return size, free
+	info, err := os.Stat(s.db.Path())
+	if err != nil {
+		return 0, 0 // it was removed under us: other calls tell
+	}
+	st := s.db.Stats()
+	size = info.Size()
+	return size, int64(st.FreePageN+st.PendingPageN) * int64(os.Getpagesize())
 }
 
 // view runs a short read transaction. Long ones would keep freed pages from being used again.
-func (s *Store) view(ctx context.Context, read func(*bolt.Tx) error) error {
+func (s *Store) view(ctx context.Context, read func(*reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := s.db.View(read)
-	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
-		return webhook.ErrClosed
+	r, err := s.snapshot(true)
+	if err != nil {
+		return err
 	}
-	return err
+	defer r.close()
+	return read(r)
+}
+
+// snapshot begins a read transaction. Shared: others write while it lasts.
+func (s *Store) snapshot(shared bool) (r *reader, err error) {
+	s.overlay.Lock() // what is not in the layers any more must be in the transaction
+	defer s.overlay.Unlock()
+	r = &reader{}
+	if active := s.active; !active.empty() {
+		if shared {
+			active = active.copied()
+		}
+		r.layers = append(r.layers, active)
+	}
+	if s.frozen != nil {
+		r.layers = append(r.layers, s.frozen)
+	}
+	if r.b, err = s.db.Begin(false); errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+		err = webhook.ErrClosed
+	}
+	return r, err
 }
 
 // lastWithPrefix moves a cursor to the last key that begins with prefix.
-func lastWithPrefix(c *bolt.Cursor, prefix []byte) (k, v []byte) {
+func lastWithPrefix(c *cursor, prefix []byte) (k, v []byte) {
 	return seekBefore(c, after(prefix), prefix)
 }
 
 // seekBefore moves a cursor to the last key before bound (nil: the last of all) that begins with prefix.
-func seekBefore(c *bolt.Cursor, bound, prefix []byte) (k, v []byte) {
+func seekBefore(c *cursor, bound, prefix []byte) (k, v []byte) {
 	if bound == nil {
 		k, v = c.Last()
 	} else if k, _ = c.Seek(bound); k == nil {

@@ -56,7 +56,8 @@ func (t *tx) putTenant(v webhook.Tenant) error {
 		return err
 	}
 	t.changeDirectory(func(d *directory) { d.putTenant(&v) })
-	return t.put(bTenants, idKey(v.ID), b)
+	t.put(bTenants, idKey(v.ID), b)
+	return nil
 }
 
 // DeleteTenant removes the tenant with its accounts, endpoints and keys at once; its events and
@@ -67,29 +68,22 @@ func (s *Store) DeleteTenant(ctx context.Context, id uint32) error {
 			return webhook.ErrNotFound
 		}
 		for _, e := range t.dir.byTenant[id] {
-			if err := t.deleteEndpoint(e); err != nil {
-				return err
-			}
+			t.deleteEndpoint(e)
 		}
 		for _, a := range t.dir.accounts {
 			if a.TenantID == id {
-				if err := t.deleteAccount(a); err != nil {
-					return err
-				}
+				t.deleteAccount(a)
 			}
 		}
 		for _, k := range t.dir.keys {
 			if k.TenantID == id {
-				if err := t.deleteAPIKey(k); err != nil {
-					return err
-				}
+				t.deleteAPIKey(k)
 			}
 		}
 		t.changeDirectory(func(d *directory) { delete(d.tenants, id) })
-		if err := t.put(bPurge, purgeKey(purgeTenant, id), idKey(id)); err != nil {
-			return err
-		}
-		return t.delete(bTenants, idKey(id))
+		t.put(bPurge, purgeKey(purgeTenant, id), idKey(id))
+		t.delete(bTenants, idKey(id))
+		return nil
 	})
 }
 
@@ -169,7 +163,8 @@ func (t *tx) putAccount(a webhook.Account) error {
 		return err
 	}
 	t.changeDirectory(func(d *directory) { d.putAccount(&a) })
-	return t.put(bAccounts, idKey(a.ID), b)
+	t.put(bAccounts, idKey(a.ID), b)
+	return nil
 }
 
 // DeleteAccount removes an account. Its messages' states stay until they expire.
@@ -179,13 +174,14 @@ func (s *Store) DeleteAccount(ctx context.Context, tenant, id uint32) error {
 		if a == nil || a.TenantID != tenant {
 			return webhook.ErrNotFound
 		}
-		return t.deleteAccount(a)
+		t.deleteAccount(a)
+		return nil
 	})
 }
 
-func (t *tx) deleteAccount(a *webhook.Account) error {
+func (t *tx) deleteAccount(a *webhook.Account) {
 	t.changeDirectory(func(d *directory) { d.removeAccount(a.ID) })
-	return t.delete(bAccounts, idKey(a.ID))
+	t.delete(bAccounts, idKey(a.ID))
 }
 
 // Route finds the tenant and account of a change. Both ids given: the account must have both. One of

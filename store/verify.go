@@ -18,8 +18,8 @@ type Counts struct {
 	Tenants, Endpoints, Audits, Events, Deliveries, Waiting, DeadLetters, Messages int
 }
 
-// Verify checks the structure of a database file that no process has open, and that its records agree
-// with each other. It returns the faults in words, none if all is well, and changes nothing.
+// Verify checks the structure of a database file that no process has open, and that its records, with
+// those of its write-ahead log, agree with each other. It returns the faults in words, none if all is well, and changes nothing.
 func Verify(path string) (counts Counts, faults []string, err error) {
 	db, err := inspectFile(path)
 	if err != nil {
@@ -27,7 +27,7 @@ func Verify(path string) (counts Counts, faults []string, err error) {
 	}
 	defer func() { err = joinClose(err, db) }()
 	err = db.View(func(b *bolt.Tx) error {
-		v := &verifier{b: b, waiting: map[uint32]*webhook.EndpointStats{}}
+		v := &verifier{b: &reader{b: b}, waiting: map[uint32]*webhook.EndpointStats{}}
 		for fault := range b.Check() {
 			v.fault("structure: %v", fault)
 		}
@@ -38,11 +38,20 @@ func Verify(path string) (counts Counts, faults []string, err error) {
 		if err := checkSchema(b, path); err != nil {
 			return err
 		}
-		for _, name := range buckets {
+		for _, name := range bucketNames {
 			if b.Bucket(name) == nil {
 				return fmt.Errorf("%s is not a CubeConnect database: it has no bucket %s", path, name)
 			}
 		}
+		st, err := readLogState(b)
+		if err != nil {
+			return err
+		}
+		log, err := replayLog(path, st)
+		if err != nil {
+			return err
+		}
+		v.b.layers = append(v.b.layers, log)
 		if err := v.run(); err != nil {
 			return err
 		}
@@ -60,7 +69,7 @@ func joinClose(err error, db *bolt.DB) error {
 }
 
 type verifier struct {
-	b       *bolt.Tx
+	b       *reader
 	dir     *directory
 	counts  Counts
 	faults  []string
@@ -103,7 +112,7 @@ func (v *verifier) owners() error {
 }
 
 func (v *verifier) audits() error {
-	return v.b.Bucket(bAudit).ForEach(func(k, val []byte) error {
+	return v.b.each(bAudit, func(k, val []byte) error {
 		v.counts.Audits++
 		if _, err := decodeAudit(k, val, true); err != nil {
 			v.fault("audit %x: %v", k, err)
@@ -113,7 +122,7 @@ func (v *verifier) audits() error {
 }
 
 func (v *verifier) events() error {
-	return v.b.Bucket(bEvents).ForEach(func(k, val []byte) error {
+	return v.b.each(bEvents, func(k, val []byte) error {
 		v.counts.Events++
 		if _, err := decodeEvent(k, val); err != nil {
 			v.fault("event %x: %v", k, err)
@@ -124,11 +133,11 @@ func (v *verifier) events() error {
 
 // purged reports whether an endpoint was deleted and its deliveries are on their way out.
 func (v *verifier) purged(endpoint uint32) bool {
-	return v.b.Bucket(bPurge).Get(purgeKey(purgeEndpoint, endpoint)) != nil
+	return v.b.get(bPurge, purgeKey(purgeEndpoint, endpoint)) != nil
 }
 
 func (v *verifier) deliveries() error {
-	return v.b.Bucket(bDeliveries).ForEach(func(k, val []byte) error {
+	return v.b.each(bDeliveries, func(k, val []byte) error {
 		v.counts.Deliveries++
 		d, err := decodeDelivery(k, val, true)
 		if err != nil {
@@ -146,7 +155,7 @@ func (v *verifier) deliveries() error {
 			}
 			*count(st, d.Status)++
 		}
-		if troubled := v.b.Bucket(bTrouble).Get(k) != nil; troubled != (d.Status == webhook.Retrying || d.Status == webhook.Failed) {
+		if troubled := v.b.get(bTrouble, k) != nil; troubled != (d.Status == webhook.Retrying || d.Status == webhook.Failed) {
 			v.fault("delivery %s is %s, and in the trouble index: %t", d.ID, d.Status, troubled)
 		}
 		if d.Status == webhook.Failed {
@@ -156,17 +165,17 @@ func (v *verifier) deliveries() error {
 			return nil
 		}
 		v.counts.Waiting++
-		if v.b.Bucket(bEvents).Get(eventKey(d.TenantID, d.ID)) == nil {
+		if v.b.get(bEvents, eventKey(d.TenantID, d.ID)) == nil {
 			v.fault("delivery %s waits, but its event is gone", d.ID)
 		}
 		if v.dir.endpoints[d.EndpointID()] == nil && !v.purged(d.EndpointID()) {
 			v.fault("delivery %s waits for endpoint %d, which doesn't exist", d.ID, d.EndpointID())
 		}
-		scheduled := v.b.Bucket(bSchedule).Get(scheduleKey(d.ID, d.due)) != nil
+		scheduled := v.b.get(bSchedule, scheduleKey(d.ID, d.due)) != nil
 		if scheduled == d.parked {
 			v.fault("delivery %s is %s and parked: %t, but in the schedule: %t", d.ID, d.Status, d.parked, scheduled)
 		}
-		if d.Conversation != 0 && (d.parked || d.due != 0) && v.b.Bucket(bHeld).Get(heldKey(d.ID, d.Conversation)) == nil {
+		if d.Conversation != 0 && (d.parked || d.due != 0) && v.b.get(bHeld, heldKey(d.ID, d.Conversation)) == nil {
 			v.fault("delivery %s holds its conversation, but the index doesn't say so", d.ID)
 		}
 		return nil
@@ -178,7 +187,7 @@ func (v *verifier) record(id webhook.ID, index string) (d delivery, ok bool) {
 	var tenant uint32
 	if e := v.dir.endpoints[id.Owner()]; e != nil {
 		tenant = e.TenantID
-	} else if t := v.b.Bucket(bPurge).Get(purgeKey(purgeEndpoint, id.Owner())); len(t) == 4 {
+	} else if t := v.b.get(bPurge, purgeKey(purgeEndpoint, id.Owner())); len(t) == 4 {
 		tenant = binary.BigEndian.Uint32(t)
 	}
 	d, err := readDelivery(v.b, tenant, id)
@@ -193,7 +202,7 @@ func (v *verifier) record(id webhook.ID, index string) (d delivery, ok bool) {
 }
 
 func (v *verifier) schedule() error {
-	return v.b.Bucket(bSchedule).ForEach(func(k, _ []byte) error {
+	return v.b.each(bSchedule, func(k, _ []byte) error {
 		id, due, ok := parseScheduleKey(k)
 		if !ok {
 			v.fault("schedule %x: %v", k, errRecord)
@@ -210,7 +219,7 @@ func (v *verifier) schedule() error {
 // held is never parked. Of a deleted endpoint's it may have been dropped already.
 func (v *verifier) held() error {
 	var group []byte
-	return v.b.Bucket(bHeld).ForEach(func(k, val []byte) error {
+	return v.b.each(bHeld, func(k, val []byte) error {
 		id, conv, ok := parseHeldKey(k)
 		if !ok {
 			v.fault("held %x: %v", k, errRecord)
@@ -229,8 +238,8 @@ func (v *verifier) held() error {
 }
 
 func (v *verifier) trouble() error {
-	return v.b.Bucket(bTrouble).ForEach(func(k, _ []byte) error {
-		if v.b.Bucket(bDeliveries).Get(k) == nil {
+	return v.b.each(bTrouble, func(k, _ []byte) error {
+		if v.b.get(bDeliveries, k) == nil {
 			v.fault("trouble index names delivery %x, which doesn't exist", k)
 		}
 		return nil
@@ -238,7 +247,7 @@ func (v *verifier) trouble() error {
 }
 
 func (v *verifier) messages() error {
-	return v.b.Bucket(bMessages).ForEach(func(k, val []byte) error {
+	return v.b.each(bMessages, func(k, val []byte) error {
 		v.counts.Messages++
 		if _, err := decodeMessage(val); err != nil {
 			v.fault("message %x: %v", k, err)

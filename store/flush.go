@@ -1,0 +1,352 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"cubeconnect/store/wal"
+	"cubeconnect/webhook"
+)
+
+const (
+	// flushSize and flushEvery say how much is gathered in the log before it is moved into the file: the more
+	// at once, the fewer pages are written for each event. All of it is in memory, and read again after a crash.
+	flushSize  = 4 << 20
+	flushEvery = time.Second
+	// maxAhead bounds what is in memory while the file can't keep up.
+	maxAhead = 32 << 20
+	// flushRetry is the wait after the file could not be written.
+	flushRetry = time.Second
+	// thriftyRows is how many rows a transaction deletes at most that must do with few free pages.
+	thriftyRows = 64
+)
+
+// flusher moves what is in the log into the file.
+type flusher struct {
+	overlay sync.RWMutex // guards what follows
+	active  *layer       // what the log's current file holds; changed by the commit loop only
+	frozen  *layer       // what the other one holds and is being moved; nil: nothing
+	waiting []flushWait
+
+	begun   time.Time     // when active got its first row; of the commit loop only
+	hand    chan *layer   // from the commit loop
+	turn    chan struct{} // tells the commit loop to look whether the log should be rotated
+	ending  chan struct{} // closed when nothing is tried again any more
+	flushed chan struct{} // closed when flushLoop has ended
+	stuck   atomic.Pointer[error]
+	again   chan struct{} // tells the flusher not to wait before it tries again
+
+	logState logState // as the file has it, but for what was moved since
+}
+
+type flushWait struct {
+	upTo uint64
+	done chan error
+}
+
+func newFlusher() flusher {
+	return flusher{
+		active: &layer{}, hand: make(chan *layer, 1), turn: make(chan struct{}, 1), ending: make(chan struct{}), flushed: make(chan struct{}), again: make(chan struct{}, 1),
+	}
+}
+
+// Flush returns once everything that was written before is in the file itself.
+func (s *Store) Flush(ctx context.Context) error {
+	s.overlay.Lock()
+	if s.active.empty() && s.frozen == nil {
+		s.overlay.Unlock()
+		return nil
+	}
+	w := flushWait{s.active.last, make(chan error, 1)}
+	s.waiting = append(s.waiting, w)
+	s.overlay.Unlock()
+	s.nudge()
+	select {
+	case s.again <- struct{}{}:
+	default:
+	}
+	select {
+	case err := <-w.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.flushed:
+		return webhook.ErrClosed
+	}
+}
+
+func (s *Store) nudge() {
+	select {
+	case s.turn <- struct{}{}:
+	default:
+	}
+}
+
+// rotate hands what has gathered to the flusher when it's time to. It belongs to the commit loop.
+func (s *Store) rotate() {
+	for !s.active.empty() {
+		if s.begun.IsZero() {
+			s.begun = time.Now()
+			time.AfterFunc(flushEvery, s.nudge)
+		}
+		s.overlay.RLock()
+		busy, wanted := s.frozen != nil, len(s.waiting) > 0
+		s.overlay.RUnlock()
+		switch {
+		case busy && s.active.bytes >= maxAhead && s.stuck.Load() == nil:
+			<-s.turn // the disk is slower than what comes in
+			continue
+		case busy || !wanted && s.active.bytes < flushSize && time.Since(s.begun) < flushEvery:
+			return
+		}
+		if err := s.journal.Rotate(); err != nil {
+			s.log.Error("the log could not be rotated", "error", err)
+			time.AfterFunc(flushRetry, s.nudge)
+			return
+		}
+		s.begun = time.Time{}
+		s.overlay.Lock()
+		s.frozen, s.active = s.active, &layer{last: s.active.last}
+		s.overlay.Unlock()
+		s.hand <- s.frozen
+	}
+}
+
+// flushLoop is the only goroutine that writes to the file.
+func (s *Store) flushLoop() {
+	defer close(s.flushed)
+	for l := range s.hand {
+		s.flush(l)
+	}
+}
+
+func (s *Store) flush(l *layer) {
+	begun := time.Now()
+	err := s.move(l)
+	for ; err != nil; err = s.moveThriftily(l) {
+		err = storageError(err)
+		if s.stuck.Swap(&err) == nil {
+			s.log.Error("the database file can't be written; nothing new is accepted until it can", "error", err)
+		}
+		s.release(l.last, err)
+		s.nudge()
+		select {
+		case <-s.ending:
+			return
+		case <-time.After(flushRetry):
+		case <-s.again:
+		}
+		l = s.everything() // what was deleted meanwhile makes room
+	}
+	if s.stuck.Swap(nil) != nil {
+		s.log.Info("the database file can be written again")
+	}
+	s.overlay.Lock()
+	s.frozen = nil
+	s.overlay.Unlock()
+	s.release(l.last, nil)
+	s.metrics.FlushDuration.Observe(time.Since(begun).Seconds())
+	s.nudge()
+}
+
+// release answers those that wait for what was moved, or could not be.
+func (s *Store) release(upTo uint64, err error) {
+	s.overlay.Lock()
+	defer s.overlay.Unlock()
+	rest := s.waiting[:0]
+	for _, w := range s.waiting {
+		if w.upTo <= upTo {
+			w.done <- err
+		} else {
+			rest = append(rest, w)
+		}
+	}
+	s.waiting = rest
+}
+
+// everything returns all that is not in the file yet.
+func (s *Store) everything() *layer {
+	s.overlay.Lock()
+	defer s.overlay.Unlock()
+	all := &layer{}
+	if s.frozen != nil {
+		all = s.frozen.copied()
+	}
+	all.merge(s.active)
+	return all
+}
+
+// move writes a layer into the file.
+func (s *Store) move(l *layer) error {
+	return s.db.Update(func(b *bolt.Tx) error {
+		for i := range l.trees {
+			to := bucketToWrite(b, bucket(i))
+			if err := l.each(bucket(i), func(r row) error { return r.write(to) }); err != nil {
+				return err
+			}
+		}
+		return putLogState(b, s.logState.at(l.last))
+	})
+}
+
+// moveThriftily does so with few free pages: what is deleted goes first, a little at a time, and makes room
+// for the rest. To have moved a part does no harm: the log still has it all.
+func (s *Store) moveThriftily(l *layer) error {
+	type place struct {
+		bucket
+		row
+	}
+	var gone []place
+	for i := range l.trees {
+		_ = l.each(bucket(i), func(r row) error { // it can't fail
+			if r.gone {
+				gone = append(gone, place{bucket(i), r})
+			}
+			return nil
+		})
+	}
+	for n := thriftyRows; len(gone) > 0; {
+		n = min(n, len(gone))
+		err := s.db.Update(func(b *bolt.Tx) error {
+			for _, p := range gone[:n] {
+				if err := p.row.write(bucketToWrite(b, p.bucket)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		switch {
+		case err == nil:
+			gone = gone[n:]
+		case n > 1: // each row's page is written anew before the old one is free
+			n /= 2
+		default:
+			return err
+		}
+	}
+	return s.move(l)
+}
+
+func bucketToWrite(b *bolt.Tx, in bucket) *bolt.Bucket {
+	to := b.Bucket(in.name())
+	if in == bAudit || in == bEvents {
+		to.FillPercent = 1 // only ever appended to
+	}
+	return to
+}
+
+func (r row) write(to *bolt.Bucket) error {
+	if r.gone {
+		return to.Delete(r.key)
+	}
+	return to.Put(r.key, r.value)
+}
+
+// room returns nil while the file can take what is written, else why it can't.
+func (s *Store) room() error {
+	if err := s.stuck.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// crammed reports whether memory holds as much as it may. It belongs to the commit loop.
+func (s *Store) crammed() bool { return s.active.bytes >= maxAhead }
+
+// logState says which write-ahead log belongs to the file.
+type logState struct {
+	applied  uint64 // number of the last record that is in the file
+	id       wal.ID // zero: there is none, the file was closed
+	previous wal.ID // the log before it, which is done with
+}
+
+func (st logState) at(applied uint64) logState {
+	st.applied = applied
+	return st
+}
+
+var logStateKey = []byte("log")
+
+func putLogState(b *bolt.Tx, st logState) error {
+	v := binary.BigEndian.AppendUint64(nil, st.applied)
+	v = append(append(v, st.id[:]...), st.previous[:]...)
+	return b.Bucket(bMeta.name()).Put(logStateKey, v)
+}
+
+func readLogState(b *bolt.Tx) (st logState, err error) {
+	v := b.Bucket(bMeta.name()).Get(logStateKey)
+	if v == nil {
+		return st, nil
+	}
+	if len(v) != 40 {
+		return st, fmt.Errorf("state of the write-ahead log: %w", errRecord)
+	}
+	return logState{binary.BigEndian.Uint64(v), wal.ID(v[8:]), wal.ID(v[24:])}, nil
+}
+
+// replayLog reads what the log has and the file has not.
+func replayLog(path string, st logState) (*layer, error) {
+	l := &layer{last: st.applied}
+	last, err := wal.Replay(path, st.id, st.previous, st.applied, l.add)
+	l.last = last
+	return l, err
+}
+
+// takeOver makes the log ready, and what the run before left in it part of what is to be moved.
+func (s *Store) takeOver(path string) error {
+	err := s.db.View(func(b *bolt.Tx) (err error) {
+		s.logState, err = readLogState(b)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	st := s.logState
+	left, err := replayLog(path, st)
+	if err != nil {
+		return err
+	}
+	if wal.Exists(path) {
+		// A log that is done with must be gone before the file forgets its id.
+		if err := wal.Discard(path, st.previous); err != nil {
+			return err
+		}
+	}
+	s.active.last = left.last
+	if !left.empty() {
+		s.log.Info("the database was not closed; what its write-ahead log has is taken over", "commits", left.last-st.applied)
+		s.frozen = left
+		s.hand <- left
+	}
+	if wal.Exists(path) {
+		s.journal, err = wal.Open(path, st.id, st.applied)
+		return err
+	}
+	if st.id != (wal.ID{}) {
+		s.log.Warn("the database was not closed, and its write-ahead log is missing: writes of the last moment before may be too", "path", path)
+	}
+	s.logState.previous = st.id
+	_, _ = rand.Read(s.logState.id[:]) // never fails
+	if err := s.move(&layer{last: left.last}); err != nil {
+		return storageError(err)
+	}
+	s.journal, err = wal.Create(path, s.logState.id, left.last)
+	return err
+}
+
+// finish takes everything into the file when nothing is written any more, and ends the log.
+func (s *Store) finish() error {
+	s.logState = logState{previous: s.logState.id}
+	if err := s.move(s.everything()); err != nil {
+		s.log.Error("the last writes stay in the write-ahead log; the next start takes them into the file", "error", err)
+		return s.journal.Close()
+	}
+	return s.journal.Remove()
+}

@@ -1,0 +1,133 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/tidwall/btree"
+)
+
+// row is a record that is newer than the file: its value, or that it's gone. Once in a layer, neither key
+// nor value may be changed, nor may they be memory of the file.
+type row struct {
+	key, value []byte
+	gone       bool
+}
+
+// rowSize is about what a row takes in memory beside its key and value.
+const rowSize = 96
+
+// layer holds rows that are on disk in the write-ahead log and not in the file yet, or, while a
+// transaction runs, nowhere yet.
+type layer struct {
+	trees [bucketCount]*btree.BTreeG[row]
+	bytes int    // of memory, about
+	last  uint64 // number of the log's record that the newest rows are in
+}
+
+func rowLess(a, b row) bool { return bytes.Compare(a.key, b.key) < 0 }
+
+func (l *layer) empty() bool { return l.bytes == 0 }
+
+func (l *layer) set(b bucket, r row) {
+	if l.trees[b] == nil {
+		l.trees[b] = btree.NewBTreeGOptions(rowLess, btree.Options{NoLocks: true})
+	}
+	old, replaced := l.trees[b].Set(r)
+	l.bytes += len(r.value)
+	if replaced {
+		l.bytes -= len(old.value)
+	} else {
+		l.bytes += len(r.key) + rowSize
+	}
+}
+
+func (l *layer) get(b bucket, key []byte) (row, bool) {
+	if l.trees[b] == nil {
+		return row{}, false
+	}
+	return l.trees[b].Get(row{key: key})
+}
+
+// each calls visit with the rows of a bucket, by key.
+func (l *layer) each(b bucket, visit func(row) error) (err error) {
+	if l.trees[b] != nil {
+		l.trees[b].Scan(func(r row) bool {
+			err = visit(r)
+			return err == nil
+		})
+	}
+	return err
+}
+
+// merge lays another layer's rows over this one's.
+func (l *layer) merge(above *layer) {
+	for b, tree := range above.trees {
+		if tree != nil {
+			tree.Scan(func(r row) bool { l.set(bucket(b), r); return true })
+		}
+	}
+	l.last = above.last
+}
+
+// copied returns a layer of the same rows. From then on, a change of one is none of the other.
+func (l *layer) copied() *layer {
+	c := *l
+	for b, tree := range l.trees {
+		if tree != nil {
+			c.trees[b] = tree.Copy()
+		}
+	}
+	return &c
+}
+
+// appendTo appends the layer as a record of the write-ahead log, a part for each bucket that has rows:
+//
+//	| version | bucket | count, then each: key bytes, 1 + length of the value or 0: gone, value | bucket ...
+//	| 1       | 1      | varints                                                                |
+func (l *layer) appendTo(b []byte) []byte {
+	b = append(b, recordVersion)
+	for i, tree := range l.trees {
+		if tree == nil {
+			continue
+		}
+		b = append(b, byte(i))
+		b = binary.AppendUvarint(b, uint64(tree.Len()))
+		tree.Scan(func(r row) bool {
+			b = appendBytes(b, r.key)
+			if r.gone {
+				b = append(b, 0)
+				return true
+			}
+			b = binary.AppendUvarint(b, uint64(len(r.value))+1)
+			b = append(b, r.value...)
+			return true
+		})
+	}
+	return b
+}
+
+// add lays the rows of a record of the write-ahead log over the layer's.
+func (l *layer) add(record []byte) error {
+	d := decode(record)
+	for len(d.b) > 0 && !d.bad {
+		b := d.byte()
+		if b >= byte(bucketCount) {
+			return fmt.Errorf("bucket %d: %w", b, errRecord)
+		}
+		for range d.int(len(d.b)) {
+			r := row{key: d.bytes()}
+			if n := d.int(len(d.b) + 1); n == 0 {
+				r.gone = true
+			} else {
+				r.value = append([]byte{}, d.raw(n-1)...)
+			}
+			if d.bad || len(r.key) == 0 {
+				return errRecord
+			}
+			l.set(bucket(b), r)
+		}
+	}
+	return d.err()
+}

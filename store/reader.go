@@ -1,0 +1,200 @@
+package store
+
+import (
+	"bytes"
+
+	"github.com/tidwall/btree"
+	bolt "go.etcd.io/bbolt"
+)
+
+// reader reads the file and the layers above it, as of one moment. What it hands out is valid until its
+// transaction ends, and must not be changed.
+type reader struct {
+	layers []*layer // the newest first
+	b      *bolt.Tx
+}
+
+func (r *reader) close() { _ = r.b.Rollback() } // it only says that it is over already
+
+// get returns a record's value; nil if there is none.
+func (r *reader) get(b bucket, key []byte) []byte {
+	for _, l := range r.layers {
+		if row, ok := l.get(b, key); ok {
+			return row.value
+		}
+	}
+	return r.b.Bucket(b.name()).Get(key)
+}
+
+// each calls visit with every record of a bucket, by key.
+func (r *reader) each(b bucket, visit func(k, v []byte) error) error {
+	c := r.cursor(b)
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		if err := visit(k, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cursor goes through a bucket's records in either direction. Records must not be written meanwhile.
+type cursor struct {
+	sources []source // the newest first; of equal keys the first source's counts
+	at      []byte   // key of the record it is at
+	back    bool     // it moves towards smaller keys
+}
+
+// source is one sorted run of rows, with a place in it.
+type source interface {
+	first()
+	last()
+	seek(key []byte) // to the first row that isn't before key
+	next()
+	prev()
+	here() (row, bool)
+}
+
+func (r *reader) cursor(b bucket) *cursor {
+	c := &cursor{}
+	for _, l := range r.layers {
+		if tree := l.trees[b]; tree != nil && tree.Len() > 0 {
+			c.sources = append(c.sources, &treeSource{iter: tree.Iter()})
+		}
+	}
+	c.sources = append(c.sources, &fileSource{c: r.b.Bucket(b.name()).Cursor()})
+	return c
+}
+
+// First goes to the first record. Like all of these it returns a nil key where there is none.
+func (c *cursor) First() (k, v []byte) {
+	c.back = false
+	for _, s := range c.sources {
+		s.first()
+	}
+	return c.pick()
+}
+
+// Last goes to the last record.
+func (c *cursor) Last() (k, v []byte) {
+	c.back = true
+	for _, s := range c.sources {
+		s.last()
+	}
+	return c.pick()
+}
+
+// Seek goes to the first record whose key isn't before key.
+func (c *cursor) Seek(key []byte) (k, v []byte) {
+	c.back = false
+	for _, s := range c.sources {
+		s.seek(key)
+	}
+	return c.pick()
+}
+
+// Next goes to the record behind the one it is at.
+func (c *cursor) Next() (k, v []byte) {
+	if c.at == nil {
+		return nil, nil
+	}
+	for _, s := range c.sources {
+		if c.back { // its place is before the key
+			s.seek(c.at)
+		}
+		if r, ok := s.here(); ok && bytes.Equal(r.key, c.at) {
+			s.next()
+		}
+	}
+	c.back = false
+	return c.pick()
+}
+
+// Prev goes to the record before the one it is at.
+func (c *cursor) Prev() (k, v []byte) {
+	if c.at == nil {
+		return nil, nil
+	}
+	for _, s := range c.sources {
+		if r, ok := s.here(); !c.back { // its place is behind the key, or at it
+			if ok {
+				s.prev()
+			} else {
+				s.last()
+			}
+		} else if ok && bytes.Equal(r.key, c.at) {
+			s.prev()
+		}
+	}
+	c.back = true
+	return c.pick()
+}
+
+// pick goes to the nearest row of all sources that isn't gone.
+func (c *cursor) pick() (k, v []byte) {
+	for {
+		var best row
+		found := false
+		for _, s := range c.sources {
+			if r, ok := s.here(); ok && (!found || c.before(r.key, best.key)) {
+				best, found = r, true
+			}
+		}
+		if !found {
+			c.at = nil
+			return nil, nil
+		}
+		if !best.gone {
+			c.at = best.key
+			return best.key, best.value
+		}
+		for _, s := range c.sources {
+			if r, ok := s.here(); !ok || !bytes.Equal(r.key, best.key) {
+				continue
+			}
+			if c.back {
+				s.prev()
+			} else {
+				s.next()
+			}
+		}
+	}
+}
+
+func (c *cursor) before(a, b []byte) bool {
+	if c.back {
+		a, b = b, a
+	}
+	return bytes.Compare(a, b) < 0
+}
+
+// treeSource is the rows of a layer.
+type treeSource struct {
+	iter btree.IterG[row]
+	ok   bool
+}
+
+func (s *treeSource) first()        { s.ok = s.iter.First() }
+func (s *treeSource) last()         { s.ok = s.iter.Last() }
+func (s *treeSource) seek(k []byte) { s.ok = s.iter.Seek(row{key: k}) }
+func (s *treeSource) next()         { s.ok = s.iter.Next() }
+func (s *treeSource) prev()         { s.ok = s.iter.Prev() }
+
+func (s *treeSource) here() (row, bool) {
+	if !s.ok {
+		return row{}, false
+	}
+	return s.iter.Item(), true
+}
+
+// fileSource is the records of a bucket in the file.
+type fileSource struct {
+	c    *bolt.Cursor
+	k, v []byte
+}
+
+func (s *fileSource) first()            { s.k, s.v = s.c.First() }
+func (s *fileSource) last()             { s.k, s.v = s.c.Last() }
+func (s *fileSource) seek(k []byte)     { s.k, s.v = s.c.Seek(k) }
+func (s *fileSource) next()             { s.k, s.v = s.c.Next() }
+func (s *fileSource) prev()             { s.k, s.v = s.c.Prev() }
+func (s *fileSource) here() (row, bool) { return row{key: s.k, value: s.v}, s.k != nil }

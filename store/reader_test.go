@@ -1,0 +1,133 @@
+package store
+
+import (
+	"bytes"
+	"maps"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// A cursor over the file and layers goes where one over a single sorted list would, in both directions.
+func TestCursorAgainstAModel(t *testing.T) {
+	for seed := range uint64(30) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		key := func() []byte { return []byte{'a' + byte(rnd.IntN(26)), 'a' + byte(rnd.IntN(2))} }
+		db, err := bolt.Open(filepath.Join(t.TempDir(), "x"), 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		model := map[string]string{}
+		r := &reader{}
+		err = db.Update(func(b *bolt.Tx) error {
+			bucket, err := b.CreateBucket(bHeld.name())
+			for range rnd.IntN(40) {
+				k := key()
+				model[string(k)] = "file"
+				if err := bucket.Put(k, []byte("file")); err != nil {
+					return err
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range rnd.IntN(4) { // the oldest first
+			l := &layer{}
+			name := string('0' + rune(len(r.layers)))
+			for range rnd.IntN(20) {
+				k := key()
+				if gone := rnd.IntN(3) == 0; gone {
+					l.set(bHeld, row{key: k, gone: true})
+					delete(model, string(k))
+				} else {
+					l.set(bHeld, row{key: k, value: []byte(name)})
+					model[string(k)] = name
+				}
+			}
+			r.layers = slices.Insert(r.layers, 0, l)
+		}
+		if r.b, err = db.Begin(false); err != nil {
+			t.Fatal(err)
+		}
+		sorted := slices.Sorted(maps.Keys(model))
+		for k, v := range model {
+			if got := r.get(bHeld, []byte(k)); string(got) != v {
+				t.Fatalf("seed %d: %s is %q, want %q", seed, k, got, v)
+			}
+		}
+		c, at := r.cursor(bHeld), -1
+		for step := range 300 {
+			var k, v []byte
+			switch op := rnd.IntN(12); {
+			case op == 0:
+				k, v = c.First()
+				at = 0
+			case op == 1:
+				k, v = c.Last()
+				at = len(sorted) - 1
+			case op == 2 || at < 0 || at >= len(sorted):
+				seek := key()
+				k, v = c.Seek(seek)
+				at, _ = slices.BinarySearch(sorted, string(seek))
+			case op < 8:
+				k, v = c.Next()
+				at++
+			default:
+				k, v = c.Prev()
+				at--
+			}
+			if at < 0 || at >= len(sorted) {
+				if k != nil {
+					t.Fatalf("seed %d, step %d: %s behind the end", seed, step, k)
+				}
+			} else if string(k) != sorted[at] || string(v) != model[sorted[at]] {
+				t.Fatalf("seed %d, step %d: at %s=%s, want %s=%s", seed, step, k, v, sorted[at], model[sorted[at]])
+			}
+		}
+		r.close()
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestLayerIsCopied(t *testing.T) {
+	l := &layer{}
+	l.set(bHeld, row{key: []byte("a"), value: []byte("1")})
+	c := l.copied()
+	l.set(bHeld, row{key: []byte("a"), value: []byte("2")})
+	c.set(bHeld, row{key: []byte("b"), value: []byte("3")})
+	if r, _ := c.get(bHeld, []byte("a")); string(r.value) != "1" {
+		t.Errorf("the copy has %s", r.value)
+	}
+	if _, ok := l.get(bHeld, []byte("b")); ok {
+		t.Error("the original changed with its copy")
+	}
+}
+
+func FuzzLayer(f *testing.F) {
+	l := &layer{}
+	l.set(bMeta, row{key: []byte("k"), value: []byte{}})
+	l.set(bAudit, row{key: []byte("k"), value: []byte("value")})
+	l.set(bPurge, row{key: []byte("k"), gone: true})
+	f.Add(l.appendTo(nil))
+	f.Add([]byte{recordVersion, byte(bucketCount), 1, 1, 'k', 0})
+	f.Fuzz(func(t *testing.T, record []byte) {
+		l := &layer{}
+		if l.add(record) != nil {
+			return
+		}
+		again := &layer{}
+		if err := again.add(l.appendTo(nil)); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(again.appendTo(nil), l.appendTo(nil)) || again.bytes != l.bytes {
+			t.Error("it reads back as another")
+		}
+	})
+}
