@@ -194,7 +194,7 @@ func (s *Store) commit(batch []*step) {
 
 // try runs a batch in one transaction. It names the step that broke the transaction, if one did.
 func (s *Store) try(batch []*step) (t *tx, broken *step, err error) {
-	r, err := s.snapshot(false)
+	r, err := s.snapshot(nil)
 	if err != nil {
 		return &tx{}, nil, err
 	}

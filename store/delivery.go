@@ -95,7 +95,7 @@ func (t *tx) readDelivery(tenant uint32, id webhook.ID) (delivery, error) {
 	return readDelivery(t.reader, tenant, id)
 }
 
-func readDelivery(b *reader, tenant uint32, id webhook.ID) (delivery, error) {
+func readDelivery(b getter, tenant uint32, id webhook.ID) (delivery, error) {
 	k := deliveryKey(tenant, id)
 	v := b.get(bDeliveries, k)
 	if v == nil {

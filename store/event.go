@@ -122,7 +122,7 @@ func (s *Store) Event(ctx context.Context, tenant uint32, id webhook.ID) (e webh
 	return e, deliveries, err
 }
 
-func readEvent(b *reader, tenant uint32, id webhook.ID) (webhook.Event, error) {
+func readEvent(b getter, tenant uint32, id webhook.ID) (webhook.Event, error) {
 	k := eventKey(tenant, id)
 	v := b.get(bEvents, k)
 	if v == nil {

@@ -177,7 +177,7 @@ func (s *Store) everything() *layer {
 	defer s.overlay.Unlock()
 	all := &layer{}
 	if s.frozen != nil {
-		all = s.frozen.copied()
+		all = s.frozen.copied(allBuckets)
 	}
 	all.merge(s.active)
 	return all
@@ -343,8 +343,12 @@ func (s *Store) takeOver(path string) error {
 
 // finish takes everything into the file when nothing is written any more, and ends the log.
 func (s *Store) finish() error {
+	rest := s.everything()
+	s.overlay.Lock()
+	s.active, s.frozen = &layer{}, nil
+	s.overlay.Unlock()
 	s.logState = logState{previous: s.logState.id}
-	if err := s.move(s.everything()); err != nil {
+	if err := s.move(rest); err != nil {
 		s.log.Error("the last writes stay in the write-ahead log; the next start takes them into the file", "error", err)
 		return s.journal.Close()
 	}

@@ -39,6 +39,13 @@ var bucketNames = [bucketCount][]byte{
 	[]byte("seen"), []byte("idempotency"), []byte("stats"), []byte("purge"),
 }
 
+var allBuckets = func() (all []bucket) {
+	for b := range bucketCount {
+		all = append(all, b)
+	}
+	return all
+}()
+
 func (b bucket) name() []byte { return bucketNames[b] }
 
 func (b bucket) String() string { return string(bucketNames[b]) }

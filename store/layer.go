@@ -71,15 +71,16 @@ func (l *layer) merge(above *layer) {
 	l.last = above.last
 }
 
-// copied returns a layer of the same rows. From then on, a change of one is none of the other.
-func (l *layer) copied() *layer {
-	c := *l
-	for b, tree := range l.trees {
-		if tree != nil {
+// copied returns a layer of the same rows of some buckets. From then on, a change of one is none of the
+// other.
+func (l *layer) copied(buckets []bucket) *layer {
+	c := &layer{bytes: l.bytes, last: l.last}
+	for _, b := range buckets {
+		if tree := l.trees[b]; tree != nil {
 			c.trees[b] = tree.Copy()
 		}
 	}
-	return &c
+	return c
 }
 
 // appendTo appends the layer as a record of the write-ahead log, a part for each bucket that has rows:

@@ -198,3 +198,40 @@ func (s *fileSource) seek(k []byte)     { s.k, s.v = s.c.Seek(k) }
 func (s *fileSource) next()             { s.k, s.v = s.c.Next() }
 func (s *fileSource) prev()             { s.k, s.v = s.c.Prev() }
 func (s *fileSource) here() (row, bool) { return row{key: s.k, value: s.v}, s.k != nil }
+
+// getter finds records by their keys.
+type getter interface {
+	get(b bucket, key []byte) []byte
+}
+
+// live reads each record as it is at that moment. It costs less than a reader; what it hands out stays
+// valid.
+type live struct {
+	s   *Store
+	err error // of the first read that failed; such reads find nothing
+}
+
+func (l *live) get(b bucket, key []byte) (v []byte) {
+	if r, ok := l.s.newest(b, key); ok {
+		return r.value
+	}
+	err := l.s.db.View(func(tx *bolt.Tx) error {
+		v = bytes.Clone(tx.Bucket(b.name()).Get(key))
+		return nil
+	})
+	if l.err == nil {
+		l.err = err
+	}
+	return v
+}
+
+// newest returns a record that is in a layer.
+func (s *Store) newest(b bucket, key []byte) (row, bool) {
+	s.overlay.RLock()
+	defer s.overlay.RUnlock()
+	r, ok := s.active.get(b, key)
+	if !ok && s.frozen != nil {
+		r, ok = s.frozen.get(b, key)
+	}
+	return r, ok
+}

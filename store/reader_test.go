@@ -99,7 +99,7 @@ func TestCursorAgainstAModel(t *testing.T) {
 func TestLayerIsCopied(t *testing.T) {
 	l := &layer{}
 	l.set(bHeld, row{key: []byte("a"), value: []byte("1")})
-	c := l.copied()
+	c := l.copied(allBuckets)
 	l.set(bHeld, row{key: []byte("a"), value: []byte("2")})
 	c.set(bHeld, row{key: []byte("b"), value: []byte("3")})
 	if r, _ := c.get(bHeld, []byte("a")); string(r.value) != "1" {

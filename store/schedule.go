@@ -10,11 +10,13 @@ import (
 	"cubeconnect/webhook"
 )
 
+var scheduleBuckets = []bucket{bSchedule, bHeld}
+
 // Due reads an endpoint's schedule: up to n deliveries that are due at now and that skip doesn't name.
 // Fresh ones and those with a time of their own share the places, so that neither starve.
 // It looks at no more than n deliveries beyond those skipped.
 func (s *Store) Due(endpoint uint32, now time.Time, n int, skip func(webhook.ID) bool) (list webhook.DueList, err error) {
-	err = s.view(context.Background(), func(b *reader) error {
+	err = s.viewOf(context.Background(), scheduleBuckets, func(b *reader) error {
 		prefix := idKey(endpoint)
 		held := b.cursor(bHeld)
 		list.Held = seekPrefix(held, prefix) != nil
@@ -79,22 +81,25 @@ func (s *Store) Claim(id webhook.ID) (c webhook.Claim, err error) {
 	if ep == nil {
 		return c, webhook.ErrNotFound
 	}
-	err = s.view(context.Background(), func(b *reader) error {
-		d, err := readDelivery(b, ep.TenantID, id)
-		if err != nil {
-			return err
-		}
-		if d.Status.Ended() {
-			return webhook.ErrNotFound
-		}
-		e, err := readEvent(b, ep.TenantID, d.EventID())
-		if err != nil {
-			return fmt.Errorf("event of delivery %s: %v", id, err) // not ErrNotFound: that would say the delivery is over
-		}
-		c = webhook.Claim{ID: id, EventID: e.ID, Type: e.Type, Number: d.AttemptCount + 1, Round: d.Round + 1, Endpoint: ep, Body: e.Body(ep.IncludeRaw)}
-		return nil
-	})
-	return c, err
+	b := &live{s: s}
+	d, err := readDelivery(b, ep.TenantID, id)
+	if b.err != nil {
+		return c, closedError(b.err)
+	}
+	if err != nil {
+		return c, err
+	}
+	if d.Status.Ended() {
+		return c, webhook.ErrNotFound
+	}
+	e, err := readEvent(b, ep.TenantID, d.EventID())
+	if b.err != nil {
+		return c, closedError(b.err)
+	}
+	if err != nil {
+		return c, fmt.Errorf("event of delivery %s: %v", id, err) // not ErrNotFound: that would say the delivery is over
+	}
+	return webhook.Claim{ID: id, EventID: e.ID, Type: e.Type, Number: d.AttemptCount + 1, Round: d.Round + 1, Endpoint: ep, Body: e.Body(ep.IncludeRaw)}, nil
 }
 
 // Finish records an attempt. A failed one has next as the time of the next attempt; the zero time makes

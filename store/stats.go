@@ -150,7 +150,7 @@ const oldestLook = 500
 // none. Where an endpoint has more than [oldestLook] retries in its schedule, it is the oldest of those
 // due first.
 func (s *Store) oldest(dir *directory) (oldest int64) {
-	_ = s.view(context.Background(), func(b *reader) error { // a closed database has no gauges to show
+	_ = s.viewOf(context.Background(), scheduleBuckets, func(b *reader) error { // a closed database has no gauges to show
 		c := b.cursor(bSchedule)
 		look := func(id webhook.ID) {
 			if ms := id.Millis(); oldest == 0 || ms < oldest {

@@ -222,10 +222,15 @@ func (s *Store) Size() (size, free int64) {
 
 // view runs a short read transaction. Long ones would keep freed pages from being used again.
 func (s *Store) view(ctx context.Context, read func(*reader) error) error {
+	return s.viewOf(ctx, allBuckets, read)
+}
+
+// viewOf is a view that only reads these buckets, which makes it cheaper for the commits that follow.
+func (s *Store) viewOf(ctx context.Context, buckets []bucket, read func(*reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	r, err := s.snapshot(true)
+	r, err := s.snapshot(buckets)
 	if err != nil {
 		return err
 	}
@@ -233,24 +238,31 @@ func (s *Store) view(ctx context.Context, read func(*reader) error) error {
 	return read(r)
 }
 
-// snapshot begins a read transaction. Shared: others write while it lasts.
-func (s *Store) snapshot(shared bool) (r *reader, err error) {
+// snapshot begins a read transaction. Given buckets it reads those, while others write; with none, all of
+// them, before anything else is written.
+func (s *Store) snapshot(buckets []bucket) (r *reader, err error) {
 	s.overlay.Lock() // what is not in the layers any more must be in the transaction
 	defer s.overlay.Unlock()
 	r = &reader{}
 	if active := s.active; !active.empty() {
-		if shared {
-			active = active.copied()
+		if buckets != nil {
+			active = active.copied(buckets)
 		}
 		r.layers = append(r.layers, active)
 	}
 	if s.frozen != nil {
 		r.layers = append(r.layers, s.frozen)
 	}
-	if r.b, err = s.db.Begin(false); errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
-		err = webhook.ErrClosed
+	r.b, err = s.db.Begin(false)
+	return r, closedError(err)
+}
+
+// closedError returns what callers of a closed store get.
+func closedError(err error) error {
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+		return webhook.ErrClosed
 	}
-	return r, err
+	return err
 }
 
 // lastWithPrefix moves a cursor to the last key that begins with prefix.
