@@ -79,6 +79,6 @@ func (q *Queue) claim(ep *webhook.Endpoint, d webhook.Due) (webhook.Claim, error
 		return q.store.Claim(d.ID)
 	}
 	return webhook.Claim{
-		ID: d.ID, EventID: d.Event.ID, Type: d.Event.Type, Number: 1, Round: 1, Endpoint: ep, Body: d.Event.Body(ep.IncludeRaw),
+		ID: d.ID, EventID: d.Event.ID, Type: d.Event.Type, Number: 1, Round: 1, Endpoint: ep, Body: d.Event.Body(d.Raw),
 	}, nil
 }

@@ -113,6 +113,16 @@ func TestWhoGetsAnEvent(t *testing.T) {
 	c, err = o.Claim(id.WithOwner(all))
 	o.ok(err)
 	equal(t, string(c.Body), `{"wamid":"m2"}`)
+	for ep, body := range map[uint32]string{raw: `{"wamid":"m2","raw":{"id":"m2"}}`, all: `{"wamid":"m2"}`} {
+		_, err := o.UpdateEndpoint(ctx(), o.tenant, ep, func(e *webhook.Endpoint) error {
+			e.IncludeRaw = !e.IncludeRaw
+			return nil
+		})
+		o.ok(err)
+		c, err = o.Claim(id.WithOwner(ep))
+		o.ok(err)
+		equal(t, string(c.Body), body) // every attempt sends the same
+	}
 	equal(t, string(item.Event.Raw), `{"id":"m2"}`) // what was handed in is as it was
 	equal(t, item.Event.ID.IsZero(), true)
 }

@@ -14,11 +14,17 @@ type delivery struct {
 	webhook.Delivery
 	due    int64 // its place in the schedule, Unix ms; 0: fresh
 	parked bool  // in held only
+	raw    bool  // its body has Meta's own object, whatever the endpoint wants by now: all attempts send the same
 }
+
+const (
+	deliveryParked = 1 << iota
+	deliveryRaw
+)
 
 // encodeDelivery:
 //
-//	| version | status | parked | conversation | due, finished (ms), attempts ever, round | type  | attempts                     |
+//	| version | status | flags  | conversation | due, finished (ms), attempts ever, round | type  | attempts                     |
 //	| 1       | 1      | 1      | 8            | varints                                  | bytes | count, then each as drawn below |
 //
 // An attempt:
@@ -27,7 +33,14 @@ type delivery struct {
 //	| varints                                          | bytes each                 |
 func encodeDelivery(d *delivery) []byte {
 	b := append(make([]byte, 0, 96), recordVersion, byte(d.Status))
-	b = appendBool(b, d.parked)
+	flags := byte(0)
+	if d.parked {
+		flags |= deliveryParked
+	}
+	if d.raw {
+		flags |= deliveryRaw
+	}
+	b = append(b, flags)
 	b = appendConversation(b, d.Conversation)
 	b = appendTime(b, d.due)
 	b = appendTime(b, millisOf(d.FinishedAt))
@@ -55,7 +68,8 @@ func decodeDelivery(k, v []byte, attempts bool) (d delivery, err error) {
 	r := decode(v)
 	d.ID, d.TenantID = id, tenant
 	d.Status = webhook.Status(r.byte())
-	d.parked = r.bool()
+	flags := r.byte()
+	d.parked, d.raw = flags&deliveryParked != 0, flags&deliveryRaw != 0
 	d.Conversation = webhook.Conversation(r.uint64())
 	d.due = r.millis()
 	d.FinishedAt = timeOf(r.millis())
@@ -109,12 +123,12 @@ func readDelivery(b getter, tenant uint32, id webhook.ID) (delivery, error) {
 }
 
 // putFreshDelivery makes a new event's delivery to an endpoint.
-func (t *tx) putFreshDelivery(e *webhook.Event, endpoint uint32) {
-	id := e.ID.WithOwner(endpoint)
-	d := delivery{Delivery: webhook.Delivery{ID: id, TenantID: e.TenantID, EventType: e.Type, Status: webhook.Pending, Conversation: e.Conversation}}
+func (t *tx) putFreshDelivery(e *webhook.Event, ep *webhook.Endpoint) {
+	id := e.ID.WithOwner(ep.ID)
+	d := delivery{Delivery: webhook.Delivery{ID: id, TenantID: e.TenantID, EventType: e.Type, Status: webhook.Pending, Conversation: e.Conversation}, raw: ep.IncludeRaw}
 	t.putDelivery(&d)
-	t.move(endpoint, 0, webhook.Pending)
-	t.fresh = append(t.fresh, webhook.Due{ID: id, Conversation: e.Conversation, Event: e})
+	t.move(ep.ID, 0, webhook.Pending)
+	t.fresh = append(t.fresh, webhook.Due{ID: id, Conversation: e.Conversation, Event: e, Raw: d.raw})
 	t.put(bSchedule, scheduleKey(id, 0), appendConversation(nil, e.Conversation))
 }
 

@@ -50,7 +50,7 @@ func (t *tx) putEvent(ev *webhook.Event, auditID webhook.ID) webhook.ID {
 	}
 	t.put(bEvents, eventKey(e.TenantID, e.ID), encodeEvent(&e))
 	for _, ep := range wanting {
-		t.putFreshDelivery(&e, ep.ID)
+		t.putFreshDelivery(&e, ep)
 	}
 	t.after = append(t.after, func() { t.s.metrics.Events.WithLabelValues(e.Type).Inc() })
 	return e.ID

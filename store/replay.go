@@ -223,10 +223,11 @@ func (t *tx) missing(tenant uint32, id webhook.ID) (d delivery, err error) {
 	if err != nil {
 		return d, err
 	}
-	if t.dir.endpoints[id.Owner()].IncludeRaw && e.Raw == nil {
+	raw := t.dir.endpoints[id.Owner()].IncludeRaw
+	if raw && e.Raw == nil {
 		if e.Raw = t.rawFromAudit(&e); e.Raw != nil {
 			t.put(bEvents, eventKey(tenant, e.ID), encodeEvent(&e))
 		}
 	}
-	return delivery{Delivery: webhook.Delivery{ID: id, TenantID: tenant, EventType: e.Type, Conversation: e.Conversation}}, nil
+	return delivery{Delivery: webhook.Delivery{ID: id, TenantID: tenant, EventType: e.Type, Conversation: e.Conversation}, raw: raw}, nil
 }

@@ -131,6 +131,7 @@ type Due struct {
 	Conversation Conversation
 	// Event is the delivery's event if it is at hand, for a first attempt. Nil: it must be read.
 	Event *Event
+	Raw   bool // its body has Meta's own object; known with Event only
 }
 
 // DueList is what an endpoint's schedule holds.
