@@ -251,7 +251,7 @@ func (t *tx) refuse(st *step, err error) {
 
 // storageError names the one cause that an operator can mend while the program runs.
 func storageError(err error) error {
-	if errors.Is(err, bolterrors.ErrMaxSizeReached) || saysNumber(err, syscall.ENOSPC) || saysNumber(err, syscall.EDQUOT) {
+	if errors.Is(err, bolterrors.ErrMaxSizeReached) || saysNumber(err, syscall.ENOSPC) || saysNumber(err, syscall.EDQUOT) || saysNumber(err, syscall.EFBIG) {
 		return fmt.Errorf("%w: %w", webhook.ErrFull, err)
 	}
 	return fmt.Errorf("commit: %w", err)
