@@ -69,7 +69,7 @@ func TestDiskFull(t *testing.T) {
 	close(full)
 	r.wait(len(taken)) // deliveries go on, and their outcomes are kept
 	eventually(t, func() error {
-		if done := len(s.list(n.path+"/deliveries?status=succeeded&limit=200")); done < min(200, len(taken)) {
+		if done := len(s.list(n.path + "/deliveries?status=succeeded&limit=200")); done < min(200, len(taken)) {
 			return fmt.Errorf("%d have succeeded", done)
 		}
 		return nil
