@@ -99,7 +99,7 @@ func New(o Options) (_ *App, err error) {
 		Store: a.store, Sender: a.egress, Config: queueConfig(o.Config), Log: o.Log, Metrics: metrics.NewQueue(a.registry), Grace: attemptGrace,
 	})
 	a.ingress = ingress.New(ingress.Options{
-		Directory: directory{a.store}, Acceptor: a.store, Metrics: metrics.NewIngress(a.registry), Log: o.Log, Now: time.Now, Config: ingressConfig(o.Config),
+		Directory: directory{a.store}, Acceptor: a.store, Activity: a.store, Metrics: metrics.NewIngress(a.registry), Log: o.Log, Now: time.Now, Config: ingressConfig(o.Config),
 	})
 	a.admin = admin.New(admin.Options{
 		Store: a.store, Sender: a.egress, Log: o.Log, BootstrapKey: o.Config.Admin.APIKey, ForbiddenHeader: egress.ForbiddenHeader,
@@ -123,6 +123,7 @@ func (a *App) Run(ctx context.Context) error {
 		a.queue.Run(working)
 	})
 	background.Go(func() { a.store.Retain(working) })
+	background.Go(func() { a.store.Record(working) })
 	for _, s := range a.servers {
 		background.Go(func() {
 			if err := s.serve(); err != nil {

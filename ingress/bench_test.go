@@ -62,6 +62,7 @@ func BenchmarkReceive(b *testing.B) {
 	h := New(Options{
 		Directory: riyadh,
 		Acceptor:  acceptorFunc(func(context.Context, *webhook.Inbound) (webhook.AuditOutcome, error) { return webhook.Accepted, nil }),
+		Activity:  &unaudited{},
 		Metrics:   metrics.NewIngress(prometheus.NewRegistry()),
 		Log:       slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Now:       time.Now,

@@ -22,10 +22,17 @@ type Acceptor interface {
 	Accept(ctx context.Context, in *webhook.Inbound) (webhook.AuditOutcome, error)
 }
 
+// Activity counts what leads to no audit record.
+type Activity interface {
+	CountUnsigned()
+	CountHandshake()
+}
+
 // Options are what a [Handler] needs. All but Config are demanded.
 type Options struct {
 	Directory Directory
 	Acceptor  Acceptor
+	Activity  Activity
 	Metrics   *metrics.Ingress
 	Log       *slog.Logger
 	Now       func() time.Time
@@ -47,6 +54,7 @@ const DefaultMaxBody = 4 << 20
 type Handler struct {
 	directory Directory
 	acceptor  Acceptor
+	activity  Activity
 	metrics   *metrics.Ingress
 	log       *slog.Logger
 	now       func() time.Time
@@ -69,6 +77,7 @@ func New(o Options) *Handler {
 	h := &Handler{
 		directory: o.Directory,
 		acceptor:  o.Acceptor,
+		activity:  o.Activity,
 		metrics:   o.Metrics,
 		log:       o.Log,
 		now:       o.Now,

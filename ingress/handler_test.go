@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +36,15 @@ type bench struct {
 	accepted []webhook.Inbound // bodies copied
 	err      error
 	outcome  webhook.AuditOutcome
+
+	unaudited unaudited
 }
+
+// unaudited counts what leads to no audit record.
+type unaudited struct{ unsigned, handshakes atomic.Int64 }
+
+func (c *unaudited) CountUnsigned()  { c.unsigned.Add(1) }
+func (c *unaudited) CountHandshake() { c.handshakes.Add(1) }
 
 func newBench(t *testing.T, c Config) *bench {
 	t.Helper()
@@ -43,6 +52,7 @@ func newBench(t *testing.T, c Config) *bench {
 	b.Handler = New(Options{
 		Directory: riyadh,
 		Acceptor:  b,
+		Activity:  &b.unaudited,
 		Metrics:   metrics.NewIngress(b.reg),
 		Log:       slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:       b.clock,

@@ -33,6 +33,7 @@ func (h *Handler) Handshake(w http.ResponseWriter, r *http.Request) {
 	case !reflectable(challenge):
 		refuse(w, http.StatusBadRequest, "BAD_REQUEST", "hub.challenge is too long or has control characters")
 	default:
+		h.activity.CountHandshake()
 		h.log.Info("handshake answered", "remote", remoteAddr(r, s.trusted))
 		header := w.Header()
 		header.Set("Content-Type", "text/plain")

@@ -52,7 +52,11 @@ func TestHandshake(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			w := newBench(t, withSecrets()).handshake(test.query)
+			b := newBench(t, withSecrets())
+			w := b.handshake(test.query)
+			if got := b.unaudited.handshakes.Load(); got != 0 != (test.want == http.StatusOK) {
+				t.Errorf("%d handshakes are counted", got)
+			}
 			switch test.want {
 			case http.StatusOK:
 				if w.Code != test.want || w.Body.String() != test.body {

@@ -83,6 +83,7 @@ func (h *Handler) refuseSize(w http.ResponseWriter, r *http.Request, s *settings
 }
 
 func (h *Handler) refuseSignature(w http.ResponseWriter, r *http.Request, s *settings, fault string) string {
+	h.activity.CountUnsigned()
 	h.unsigned.do(h.now(), func(suppressed int) {
 		h.log.Warn("webhook refused: signature", "fault", fault, "remote", remoteAddr(r, s.trusted), "suppressed", suppressed)
 	})

@@ -245,6 +245,9 @@ func TestReceiveBadSignatureLog(t *testing.T) {
 	if got := b.log.lines("WARN"); len(got) != 3 || got[2]["suppressed"] != 1.0 {
 		t.Errorf("log %v", got)
 	}
+	if got := b.unaudited.unsigned.Load(); got != 1004 {
+		t.Errorf("%d are counted for the monitor", got)
+	}
 	if got := b.counted()["bad_signature"]; got != 1004 {
 		t.Errorf("counted %v", got)
 	}

@@ -59,6 +59,10 @@ func (t *tx) accept(in *webhook.Inbound) (webhook.AuditOutcome, error) {
 		a.Outcome = webhook.Ignored
 	}
 	t.put(bAudit, a.ID[:], encodeAudit(&a))
+	t.happened(webhook.Everybody).CountInbound(a.Outcome)
+	for _, id := range in.Tenants {
+		t.happened(webhook.OfTenant(id)).CountInbound(a.Outcome)
+	}
 	return a.Outcome, nil
 }
 

@@ -35,6 +35,9 @@ var (
 		tenant: 9, account: math.MaxUint32, status: webhook.MessageFailed, updated: 1_773_142_200_123, customer: "966500000001", errors: []byte(`[{"code":1}]`),
 		steps: []messageStep{{webhook.MessageSent, 1, 2, ""}, {webhook.MessageFailed, 3, 1_773_142_200_123, "p1"}},
 	}
+	codecActivity = webhook.Activity{
+		At: time.Unix(1_773_142_200, 0).UTC(), Accepted: 1, Unsigned: math.MaxUint64, Durations: webhook.Durations{1, 2, 13: 4}, Last: time.UnixMilli(1_773_142_200_123).UTC(),
+	}
 	codecStats = webhook.EndpointStats{
 		Pending: 1, Retrying: 2, Succeeded: math.MaxUint64, Failed: 4, FailingSince: time.UnixMilli(5).UTC(), LastSuccess: time.UnixMilli(6).UTC(), LastError: webhook.ErrorDNS,
 	}
@@ -54,7 +57,10 @@ var codecs = map[string]codec{
 		return decodeDelivery(deliveryKey(9, codecID), v, true)
 	}},
 	"message": {codecMessage, func(x any) []byte { m := x.(message); return encodeMessage(&m) }, func(v []byte) (any, error) { return decodeMessage(v) }},
-	"stats":   {codecStats, func(x any) []byte { s := x.(webhook.EndpointStats); return encodeStats(&s) }, func(v []byte) (any, error) { return decodeStats(v) }},
+	"activity": {codecActivity, func(x any) []byte { a := x.(webhook.Activity); return encodeActivity(&a) }, func(v []byte) (any, error) {
+		return decodeActivity(seriesKey(webhook.Everybody, webhook.ByMinute, codecActivity.At), v)
+	}},
+	"stats": {codecStats, func(x any) []byte { s := x.(webhook.EndpointStats); return encodeStats(&s) }, func(v []byte) (any, error) { return decodeStats(v) }},
 }
 
 func TestRecordsReadBack(t *testing.T) {

@@ -272,18 +272,19 @@ type tx struct {
 	now time.Time
 	dir *directory
 
-	writes  int
-	refused map[*step]error
-	stats   map[uint32]*webhook.EndpointStats
-	fresh   []webhook.Due
-	changes []func(*directory) // for when the transaction is on disk, in order
-	after   []func()           // likewise
+	writes   int
+	refused  map[*step]error
+	stats    map[uint32]*webhook.EndpointStats
+	activity map[webhook.Subject]*webhook.Activity
+	fresh    []webhook.Due
+	changes  []func(*directory) // for when the transaction is on disk, in order
+	after    []func()           // likewise
 }
 
 func (s *Store) newTx(r *reader) *tx {
 	// To the millisecond, as it is stored: what memory says must be what the disk says.
 	now := time.UnixMilli(s.now().UnixMilli()).UTC()
-	t := &tx{reader: r, s: s, own: &layer{}, now: now, dir: s.dir.Load(), stats: map[uint32]*webhook.EndpointStats{}}
+	t := &tx{reader: r, s: s, own: &layer{}, now: now, dir: s.dir.Load(), stats: map[uint32]*webhook.EndpointStats{}, activity: map[webhook.Subject]*webhook.Activity{}}
 	r.layers = slices.Insert(r.layers, 0, t.own)
 	return t
 }
@@ -306,6 +307,10 @@ func (t *tx) delete(b bucket, key []byte) {
 func (t *tx) applied() {
 	t.s.applyStats(t.stats)
 	t.s.applyChanges(t.changes)
+	for subject, a := range t.activity {
+		a.Last = t.now
+		t.s.activity.add(keyAt(subject, t.now), a)
+	}
 	for _, f := range t.after {
 		f()
 	}

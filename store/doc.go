@@ -53,6 +53,7 @@
 //	idempotency   tenant(4) hash of key(12)                event id(16) fingerprint(16) time, ms(6)
 //	stats         endpoint(4)                              running figures
 //	purge         kind(1) id(4)                            tenant(4): deleted, its records not yet gone
+//	activity      kind(1) id(4) resolution(1) begin(4)     counters of one span of time
 //
 // # A delivery on its way
 //

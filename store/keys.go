@@ -30,13 +30,14 @@ const (
 	bIdempotency
 	bStats
 	bPurge
+	bActivity
 	bucketCount
 )
 
 var bucketNames = [bucketCount][]byte{
 	[]byte("meta"), []byte("tenants"), []byte("accounts"), []byte("endpoints"), []byte("api_keys"), []byte("audit"), []byte("events"),
 	[]byte("deliveries"), []byte("trouble"), []byte("schedule"), []byte("held"), []byte("messages"), []byte("customers"), []byte("templates"),
-	[]byte("seen"), []byte("idempotency"), []byte("stats"), []byte("purge"),
+	[]byte("seen"), []byte("idempotency"), []byte("stats"), []byte("purge"), []byte("activity"),
 }
 
 var allBuckets = func() (all []bucket) {

@@ -120,7 +120,7 @@ type stage func(keep *Retention, from []byte, budget *int) (next []byte, err err
 
 func (t *tx) retain(sw *sweep, budget int) (more bool, err error) {
 	keep := t.s.keep.Load()
-	stages := []stage{t.retainPurged, t.retainDeliveries, t.retainEvents, t.retainAudit, t.retainMessages, t.retainSeen, t.retainCustomers, t.retainIdempotency}
+	stages := []stage{t.retainPurged, t.retainDeliveries, t.retainEvents, t.retainAudit, t.retainMessages, t.retainSeen, t.retainCustomers, t.retainIdempotency, t.retainActivity}
 	for budget > 0 && sw.stage < len(stages) {
 		if sw.at, err = stages[sw.stage](keep, sw.at, &budget); err != nil {
 			return false, err
@@ -136,7 +136,7 @@ func (t *tx) retain(sw *sweep, budget int) (more bool, err error) {
 // long: what failed after a month of waiting must be seen.
 func (t *tx) retainDeliveries(keep *Retention, from []byte, budget *int) (next []byte, err error) {
 	cutoff := webhook.IDAt(t.now.Add(-keep.Deliveries))
-	keys, next := olderThan(cutoff, t.cursor(bDeliveries), 4, from, budget)
+	keys, next := olderThan(before(cutoff), t.cursor(bDeliveries), 4, from, budget)
 	for _, k := range keys {
 		d, err := decodeDelivery(k, t.get(bDeliveries, k), false)
 		if err != nil {
@@ -153,7 +153,7 @@ func (t *tx) retainDeliveries(keep *Retention, from []byte, budget *int) (next [
 
 // retainEvents removes old events that no delivery needs any more.
 func (t *tx) retainEvents(keep *Retention, from []byte, budget *int) (next []byte, err error) {
-	keys, next := olderThan(webhook.IDAt(t.now.Add(-keep.Deliveries)), t.cursor(bEvents), 4, from, budget)
+	keys, next := olderThan(before(webhook.IDAt(t.now.Add(-keep.Deliveries))), t.cursor(bEvents), 4, from, budget)
 	deliveries := t.cursor(bDeliveries)
 	needed := func(k []byte) bool { return seekPrefix(deliveries, k) != nil }
 	t.deleteAll(bEvents, slices.DeleteFunc(keys, needed))
@@ -161,19 +161,24 @@ func (t *tx) retainEvents(keep *Retention, from []byte, budget *int) (next []byt
 }
 
 func (t *tx) retainAudit(keep *Retention, from []byte, budget *int) (next []byte, err error) {
-	keys, next := olderThan(webhook.IDAt(t.now.Add(-keep.Audit)), t.cursor(bAudit), 0, from, budget)
+	keys, next := olderThan(before(webhook.IDAt(t.now.Add(-keep.Audit))), t.cursor(bAudit), 0, from, budget)
 	t.deleteAll(bAudit, keys)
 	return next, nil
 }
 
-// olderThan gathers keys, from one on, whose time is before the cutoff's; next is where to go on, nil at
-// the end. Within a prefix the times ascend.
-func olderThan(cutoff webhook.ID, c *cursor, prefix int, from []byte, budget *int) (keys [][]byte, next []byte) {
+func before(id webhook.ID) func([]byte) []byte {
+	key := id.Key()
+	return func([]byte) []byte { return key }
+}
+
+// olderThan gathers keys, from one on, whose part behind the prefix is before what oldest says for them;
+// next is where to go on, nil at the end. Within a prefix the times ascend.
+func olderThan(oldest func(k []byte) []byte, c *cursor, prefix int, from []byte, budget *int) (keys [][]byte, next []byte) {
 	for k, _ := c.Seek(from); k != nil; {
 		if *budget <= 0 {
 			return keys, bytes.Clone(k)
 		}
-		if string(k[prefix:]) < string(cutoff.Key()) {
+		if bytes.Compare(k[prefix:], oldest(k)) < 0 {
 			*budget -= removal
 			keys = append(keys, bytes.Clone(k))
 			k, _ = c.Next()

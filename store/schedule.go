@@ -172,6 +172,17 @@ func (t *tx) finish(d *delivery, o webhook.Outcome, next time.Time) (f webhook.F
 		}
 	}
 	f.Status, f.FailingSince = d.Status, st.FailingSince
+	happened := t.happened(webhook.OfEndpoint(d.EndpointID()))
+	happened.Durations.Count(o.Attempt.Duration)
+	switch d.Status {
+	case webhook.Succeeded:
+		happened.Succeeded++
+	case webhook.Failed:
+		happened.DeadLetters++
+		fallthrough
+	default:
+		happened.Failed++
+	}
 	t.move(d.EndpointID(), before, d.Status)
 	t.markTrouble(d, before)
 	if d.Status == webhook.Retrying {

@@ -55,6 +55,8 @@ type Store struct {
 	dir   atomic.Pointer[directory]
 	stats statsTable
 
+	activity activityTable
+
 	steps   chan *step
 	soon    chan *step // those in no hurry
 	failing atomic.Bool
