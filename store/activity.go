@@ -156,8 +156,8 @@ const seriesPrefix = 6 // of a key: all but the time
 
 // encodeActivity:
 //
-//	| version | last (ms), counters |
-//	| 1       | varints             |
+//	| version | last (ms), count, counters |
+//	| 1       | varints                    |
 func encodeActivity(a *webhook.Activity) []byte {
 	b := append(make([]byte, 0, 40), recordVersion)
 	b = appendTime(b, millisOf(a.Last))
@@ -165,6 +165,7 @@ func encodeActivity(a *webhook.Activity) []byte {
 	for len(counters) > 0 && *counters[len(counters)-1] == 0 {
 		counters = counters[:len(counters)-1]
 	}
+	b = binary.AppendUvarint(b, uint64(len(counters)))
 	for _, n := range counters {
 		b = binary.AppendUvarint(b, *n)
 	}
@@ -178,10 +179,8 @@ func decodeActivity(k, v []byte) (a webhook.Activity, err error) {
 	a.At = time.Unix(int64(binary.BigEndian.Uint32(k[seriesPrefix:]))*60, 0).UTC()
 	d := decode(v)
 	a.Last = timeOf(d.millis())
-	for _, n := range a.Counters() {
-		if len(d.b) == 0 {
-			break
-		}
+	counters := a.Counters()
+	for _, n := range counters[:d.int(len(counters))] {
 		*n = d.uvarint()
 	}
 	if d.bad {
