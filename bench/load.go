@@ -13,96 +13,10 @@ import (
 	"net"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-const (
-	appSecret = "bench-app-secret"
-	bodySize  = 1024
-	customers = 1000 // conversations per number
-)
-
-// number is a WhatsApp number that load comes in at.
-type number struct{ waba, phone string }
-
-// flight is what is known of every message of a run: when it was meant to be sent, when it was accepted,
-// when it arrived. Times are nanoseconds since the run began, zero is never.
-type flight struct {
-	begun    time.Time
-	run      string
-	meant    []int64
-	accepted []int64
-	arrived  []int64
-	sent     atomic.Int64
-	got      atomic.Int64
-	repeats  atomic.Int64
-	disorder atomic.Int64
-	foreign  atomic.Int64
-	lastAt   atomic.Int64
-	last     [customers]atomic.Int64 // sequence + 1 of the last arrival in each conversation
-}
-
-var runs atomic.Int64
-
-func newFlight(capacity int) *flight {
-	return &flight{
-		begun: time.Now(), run: fmt.Sprintf("%x.%d", time.Now().UnixNano(), runs.Add(1)),
-		meant: make([]int64, capacity), accepted: make([]int64, capacity), arrived: make([]int64, capacity),
-	}
-}
-
-// body builds the n-th message: 1 KiB as Meta would send it.
-func (f *flight) body(buf []byte, num number, n int64) []byte {
-	customer := n % customers
-	buf = append(buf[:0], `{"object":"whatsapp_business_account","entry":[{"id":"`...)
-	buf = append(buf, num.waba...)
-	buf = append(buf, `","changes":[{"value":{"messaging_product":"whatsapp","metadata":{"display_phone_number":"16505550101","phone_number_id":"`...)
-	buf = append(buf, num.phone...)
-	buf = append(buf, `"},"contacts":[{"profile":{"name":"Ana Torres"},"wa_id":"`...)
-	buf = appendPhone(buf, customer)
-	buf = append(buf, `"}],"messages":[{"from":"`...)
-	buf = appendPhone(buf, customer)
-	buf = append(buf, `","id":"wamid.`...)
-	buf = append(buf, f.run...)
-	buf = append(buf, '-')
-	buf = strconv.AppendInt(buf, n, 10)
-	buf = append(buf, `","timestamp":"`...)
-	buf = strconv.AppendInt(buf, f.begun.Unix(), 10)
-	const head, tail = `","text":{"body":"`, `"},"type":"text"}]},"field":"messages"}]}]}`
-	buf = append(buf, head...)
-	for pad := bodySize - len(buf) - len(tail); pad > 0; pad-- {
-		buf = append(buf, "the quick brown fox jumps over the lazy dog "[pad%44])
-	}
-	return append(buf, tail...)
-}
-
-func appendPhone(b []byte, customer int64) []byte {
-	b = append(b, "1650555"...)
-	return append(b, byte('0'+customer/1000%10), byte('0'+customer/100%10), byte('0'+customer/10%10), byte('0'+customer%10))
-}
-
-// arrive notes a delivery by its message id.
-func (f *flight) arrive(id []byte) {
-	rest, ok := bytes.CutPrefix(id, []byte("wamid."+f.run+"-"))
-	n, err := strconv.ParseInt(string(rest), 10, 64)
-	if !ok || err != nil || n >= int64(len(f.arrived)) {
-		f.foreign.Add(1)
-		return
-	}
-	now := int64(time.Since(f.begun))
-	if !atomic.CompareAndSwapInt64(&f.arrived[n], 0, now) {
-		f.repeats.Add(1)
-		return
-	}
-	// Conversations are posted one message after the other by one connection, so that arrival in another
-	// order is the relay's doing.
-	if last := f.last[n%customers].Swap(n + 1); last > n+1 {
-		f.disorder.Add(1)
-	}
-	f.lastAt.Store(now)
-	f.got.Add(1)
-}
+const appSecret = "bench-app-secret"
 
 // poster is one connection that posts.
 type poster struct {
@@ -115,18 +29,10 @@ type poster struct {
 	host string
 }
 
-func dial(addr, path string) (*poster, error) {
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	return &poster{conn: conn, r: bufio.NewReader(conn), mac: hmac.New(sha256.New, []byte(appSecret)), path: path, host: addr}, nil
-}
-
-// post sends a body and returns the answer's status.
-func (p *poster) post(body []byte) (int, error) {
+// post sends p.body and waits for the answer, which must be 200.
+func (p *poster) post() error {
 	p.mac.Reset()
-	p.mac.Write(body)
+	p.mac.Write(p.body)
 	req := append(p.req[:0], "POST "...)
 	req = append(req, p.path...)
 	req = append(req, " HTTP/1.1\r\nHost: "...)
@@ -134,14 +40,18 @@ func (p *poster) post(body []byte) (int, error) {
 	req = append(req, "\r\nUser-Agent: facebookexternalua\r\nAccept: */*\r\nContent-Type: application/json\r\nX-Hub-Signature-256: sha256="...)
 	req = hex.AppendEncode(req, p.mac.Sum(nil))
 	req = append(req, "\r\nContent-Length: "...)
-	req = strconv.AppendInt(req, int64(len(body)), 10)
+	req = strconv.AppendInt(req, int64(len(p.body)), 10)
 	req = append(req, "\r\n\r\n"...)
-	req = append(req, body...)
+	req = append(req, p.body...)
 	p.req = req
 	if _, err := p.conn.Write(req); err != nil {
-		return 0, err
+		return err
 	}
-	return p.answer()
+	status, err := p.answer()
+	if err == nil && status != 200 {
+		err = fmt.Errorf("answered %d", status)
+	}
+	return err
 }
 
 // answer reads a response with a Content-Length.
@@ -170,34 +80,21 @@ func (p *poster) answer() (status int, err error) {
 	}
 }
 
-// closed posts from n connections, each as fast as it is answered. A connection keeps to conversations of
-// its own.
-func (f *flight) closed(ctx context.Context, t *target, n int, length time.Duration) error {
+// connections runs do on n connections at once, until all have ended.
+func connections(to *process, n int, do func(p *poster, i int64) error) error {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			p, err := dial(t.public, t.path)
+			conn, err := net.Dial("tcp", to.public)
 			if err != nil {
 				errs[i] = err
 				return
 			}
-			defer p.conn.Close()
-			for k := int64(0); ctx.Err() == nil && time.Since(f.begun) < length; k++ {
-				// Sequence numbers step through the connection's own customers.
-				seq := sequence(int64(i), int64(n), k)
-				if seq >= int64(len(f.meant)) {
-					return
-				}
-				f.meant[seq] = int64(time.Since(f.begun))
-				p.body = f.body(p.body, t.numbers[0], seq)
-				f.sent.Add(1)
-				status, err := p.post(p.body)
-				if err != nil || status != 200 {
-					errs[i] = errors.Join(err, fmt.Errorf("connection %d: answered %d", i, status))
-					return
-				}
-				f.accepted[seq] = int64(time.Since(f.begun))
+			defer conn.Close()
+			p := &poster{conn: conn, r: bufio.NewReader(conn), mac: hmac.New(sha256.New, []byte(appSecret)), path: to.path, host: to.public}
+			if err := do(p, int64(i)); err != nil {
+				errs[i] = fmt.Errorf("connection %d: %w", i, err)
 			}
 		})
 	}
@@ -205,67 +102,85 @@ func (f *flight) closed(ctx context.Context, t *target, n int, length time.Durat
 	return errors.Join(errs...)
 }
 
-// sequence gives connection i of n its k-th number, such that number % customers belongs to it alone.
-func sequence(i, n, k int64) int64 {
-	own := (customers - i + n - 1) / n // customers that are i modulo n
-	return k/own*customers + k%own*n + i
-}
-
-// open posts at a fixed rate, whatever the answers take: times count from when a message was due, so that
-// a slow answer is not hidden by the next one coming later.
-func (f *flight) open(ctx context.Context, t *target, num, rate int, length time.Duration) error {
-	const lanes = 64
-	var wg sync.WaitGroup
-	errs := make([]error, lanes)
-	interval := time.Second * lanes / time.Duration(rate)
-	for i := range lanes {
-		wg.Go(func() {
-			p, err := dial(t.public, t.path)
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			defer p.conn.Close()
-			for k := int64(0); ctx.Err() == nil; k++ {
-				due := time.Duration(k)*interval + interval*time.Duration(i)/lanes
-				seq := sequence(int64(i), lanes, k)
-				if due > length || seq >= int64(len(f.meant)) {
-					return
-				}
-				if wait := due - time.Since(f.begun); wait > 0 {
-					time.Sleep(wait)
-				}
-				f.meant[seq] = int64(due)
-				p.body = f.body(p.body, t.numbers[num], seq)
-				f.sent.Add(1)
-				status, err := p.post(p.body)
-				if err != nil || status != 200 {
-					errs[i] = errors.Join(err, fmt.Errorf("lane %d: answered %d", i, status))
-					return
-				}
-				f.accepted[seq] = int64(time.Since(f.begun))
-			}
-		})
+// post sends the n-th message.
+func (f *flight) post(p *poster, n int64, meant time.Duration) error {
+	p.body = f.body(p.body, n)
+	f.send(n, meant)
+	if err := p.post(); err != nil {
+		return err
 	}
-	wg.Wait()
-	return errors.Join(errs...)
-}
-
-// settle waits until everything sent has arrived, or nothing has for a while.
-func (f *flight) settle(ctx context.Context) error {
-	for idle := 0; f.got.Load() < f.sent.Load(); {
-		before := f.got.Load()
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(20 * time.Millisecond):
-		}
-		if idle++; f.got.Load() != before {
-			idle = 0
-		}
-		if idle > 15*50 {
-			return fmt.Errorf("%d of %d messages never arrived", f.sent.Load()-f.got.Load(), f.sent.Load())
-		}
-	}
+	f.accepted[n] = int64(f.since())
 	return nil
+}
+
+var errFull = errors.New("more is accepted than there is room to note")
+
+// closed is a load of n connections, each as fast as it is answered.
+func closed(n int) load {
+	return func(ctx context.Context, f *flight, to *process, length time.Duration) error {
+		return connections(to, n, func(p *poster, i int64) error {
+			for k := int64(0); ctx.Err() == nil && f.since() < length; k++ {
+				seq, ok := f.sequence(i, int64(n), k)
+				if !ok {
+					return errFull
+				}
+				if err := f.post(p, seq, f.since()); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// open is a load at a fixed rate, whatever the answers take: times count from when a message was due, so
+// that a slow answer is not hidden by the next message coming later.
+func open(rate int) load {
+	const n = 64
+	interval := time.Second * n / time.Duration(rate)
+	return func(ctx context.Context, f *flight, to *process, length time.Duration) error {
+		return connections(to, n, func(p *poster, i int64) error {
+			for k := int64(0); ctx.Err() == nil; k++ {
+				due := time.Duration(k)*interval + interval*time.Duration(i)/n
+				seq, ok := f.sequence(i, n, k)
+				if due > length {
+					return nil
+				}
+				if !ok {
+					return errFull
+				}
+				pause(ctx, due-f.since())
+				if err := f.post(p, seq, due); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// fill posts messages with texts of a length, as many at a time as fit, until it is enough or the flight is
+// full. They come in at the flight's first number.
+func (f *flight) fill(ctx context.Context, to *process, text int, enough func() bool) error {
+	const n = 4
+	return connections(to, n, func(p *poster, i int64) error {
+		for k := int64(0); ctx.Err() == nil && !enough(); {
+			posted := 0
+			p.body, posted = f.batch(p.body, text, func() (int64, bool) {
+				seq, ok := f.sequence(i, n, k)
+				if ok {
+					f.send(seq, f.since())
+					k++
+				}
+				return seq, ok
+			})
+			if posted == 0 {
+				return nil
+			}
+			if err := p.post(); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
+	})
 }

@@ -1,12 +1,22 @@
 // Command bench measures the appliance from outside, beside yardsticks on the same machine in the same
-// run.
+// run, and puts each figure beside its target.
 //
 // It builds the program, starts it as a process of its own with its database on disk, posts signed
 // WhatsApp webhooks to it, receives what it delivers, and checks that every event arrives, once and in
 // order. Load and receiver speak HTTP by hand, so that most of the machine is left for what is measured.
 // All traffic stays on loopback, and ends by itself.
 //
-//	go run . [-seconds 10] [-only NAME,...] [-out RESULTS.md]
+//	go run . [-seconds 10] [-repeat 1] [-only NAME,...] [-fill 1GiB] [-pending 100000] [-out RESULTS.md]
+//
+// It has three sections, which -only takes by name, as it does single scenarios:
+//
+//	speed     handler, relay and commits (the yardsticks), one, closed64, closed256, open500, open2000,
+//	          alone, neighbour
+//	flat      the same figures with a large file, and with many deliveries pending
+//	fairness  endpoints (1,000 of them, some hang or fail), backlog (one tenant's drains beside another)
+//
+// The exit status is 1 if something could not be measured, or an event was lost, repeated or out of order.
+// A missed target is said in the results, and is none of these.
 package main
 
 import (
@@ -16,7 +26,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -28,24 +40,58 @@ func main() {
 		}
 		return
 	}
-	seconds := flag.Int("seconds", 10, "length of each run")
-	only := flag.String("only", "", "run only these scenarios, by name, comma separated")
+	b := &bench{fill: 1 << 30, results: map[string][]sample{}}
+	seconds := flag.Int("seconds", 10, "length of each run; those with 1,000 endpoints take three times as long")
+	flag.IntVar(&b.repeat, "repeat", 1, "how often each scenario is run; the results show medians")
+	flag.Func("only", "run only these sections and scenarios, by name, comma separated", func(s string) error {
+		b.only = strings.Split(s, ",")
+		return nil
+	})
+	flag.Func("fill", "size of the large file (default 1GiB)", func(s string) (err error) {
+		b.fill, err = parseSize(s)
+		return err
+	})
+	flag.Int64Var(&b.pending, "pending", 100_000, "how many deliveries are pending, and in the backlog")
+	dir := flag.String("dir", ".", "folder on the disk to measure; all that is written goes below it, and is removed")
 	out := flag.String("out", "", "write the results to this file too")
-	dir := flag.String("dir", ".", "folder on the disk to measure; the database goes below it")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	b := &bench{dir: *dir, length: time.Duration(*seconds) * time.Second}
-	if *only != "" {
-		b.only = strings.Split(*only, ",")
+	b.length = time.Duration(*seconds) * time.Second
+	if flag.NArg() > 0 || b.repeat < 1 || b.length <= 0 || b.pending < 1 {
+		flag.Usage()
+		os.Exit(2)
 	}
-	err := b.run(ctx)
-	report := b.report.String()
-	if *out != "" && report != "" {
-		err = errors.Join(err, os.WriteFile(*out, []byte(report), 0o644))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := b.run(ctx, *dir)
+	if err == nil && len(b.results) == 0 {
+		err = errors.New("nothing was measured: -only has no name that there is")
+	}
+	if len(b.results) > 0 {
+		report := b.report()
+		fmt.Print("\n" + report)
+		if *out != "" && err == nil {
+			err = os.WriteFile(*out, []byte(report), 0o644)
+		}
+	}
+	if len(b.faults) > 0 {
+		err = errors.Join(err, errors.New("some runs had faults, see above"))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// parseSize reads a size such as 200MiB.
+func parseSize(s string) (int64, error) {
+	for i, unit := range []string{"KiB", "MiB", "GiB"} {
+		if digits, ok := strings.CutSuffix(s, unit); ok {
+			n, err := strconv.ParseInt(digits, 10, 32)
+			if n < 1 {
+				err = errors.Join(err, errors.New("must be positive"))
+			}
+			return n << (10 * (i + 1)), err
+		}
+	}
+	return 0, errors.New("want a number and KiB, MiB or GiB")
 }

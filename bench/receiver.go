@@ -6,28 +6,42 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"sync"
 	"sync/atomic"
-	"time"
 )
 
-// receiver plays a tenant's system. It speaks just enough HTTP.
+// behaviour is what a receiver does with requests.
+type behaviour int32
+
+const (
+	answers behaviour = iota
+	fails             // with 500
+	hangs             // until the other side gives up
+	waits             // until the receiver goes on; then it answers
+)
+
+// receiver plays a tenant's system, at a port of its own. It speaks just enough HTTP. Only what it answers
+// with 200 counts as arrived.
 type receiver struct {
 	l      net.Listener
-	hang   time.Duration // before each answer
+	does   atomic.Int32 // behaviour
 	flight atomic.Pointer[flight]
+	on     chan struct{} // closed: what waits goes on
+	once   sync.Once
 }
 
-func newReceiver(hang time.Duration) (*receiver, error) {
+func newReceiver(does behaviour) (*receiver, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	r := &receiver{l: l, hang: hang}
+	r := &receiver{l: l, on: make(chan struct{})}
+	r.does.Store(int32(does))
 	go func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
-				return
+				return // closed
 			}
 			go r.serve(conn)
 		}
@@ -37,10 +51,19 @@ func newReceiver(hang time.Duration) (*receiver, error) {
 
 func (r *receiver) url() string { return "http://" + r.l.Addr().String() + "/hook" }
 
+// goOn ends the waiting for good.
+func (r *receiver) goOn() { r.once.Do(func() { close(r.on) }) }
+
+func (r *receiver) close() {
+	r.goOn()
+	_ = r.l.Close()
+}
+
 var (
 	idKey  = []byte(`"wa_message_id":"`)
 	rawKey = []byte(`"id":"wamid.`)
 	okay   = []byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	broken = []byte("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n")
 )
 
 func (r *receiver) serve(conn net.Conn) {
@@ -48,19 +71,9 @@ func (r *receiver) serve(conn net.Conn) {
 	br := bufio.NewReaderSize(conn, 16<<10)
 	var body []byte
 	for {
-		length := 0
-		for {
-			line, err := br.ReadSlice('\n')
-			if err != nil {
-				return
-			}
-			line = bytes.TrimRight(line, "\r\n")
-			if len(line) == 0 {
-				break
-			}
-			if len(line) > 16 && bytes.EqualFold(line[:15], []byte("content-length:")) {
-				length, _ = strconv.Atoi(string(bytes.TrimSpace(line[15:])))
-			}
+		length, err := readHead(br)
+		if err != nil {
+			return
 		}
 		if cap(body) < length {
 			body = make([]byte, length)
@@ -69,14 +82,42 @@ func (r *receiver) serve(conn net.Conn) {
 		if _, err := io.ReadFull(br, body); err != nil {
 			return
 		}
-		if r.hang > 0 {
-			time.Sleep(r.hang)
+		switch behaviour(r.does.Load()) {
+		case fails:
+			if _, err := conn.Write(broken); err != nil {
+				return
+			}
+			continue
+		case hangs:
+			_, _ = br.ReadByte()
+			return
+		case waits:
+			<-r.on
 		}
 		if f := r.flight.Load(); f != nil {
 			f.arrive(messageID(body))
 		}
 		if _, err := conn.Write(okay); err != nil {
 			return
+		}
+	}
+}
+
+// readHead reads a request up to its body, and returns the length of that.
+func readHead(br *bufio.Reader) (length int, err error) {
+	for {
+		line, err := br.ReadSlice('\n')
+		if err != nil {
+			return 0, err
+		}
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 {
+			return length, nil
+		}
+		if len(line) > 16 && bytes.EqualFold(line[:15], []byte("content-length:")) {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(line[15:]))); err != nil {
+				return 0, err
+			}
 		}
 	}
 }

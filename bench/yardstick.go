@@ -1,22 +1,50 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
+
+// startYardstick starts this program again, as one of the yardsticks.
+func startYardstick(ctx context.Context, kind, to string) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{path: "/", cmd: exec.CommandContext(ctx, self, "yardstick", kind)}
+	p.cmd.Env = append(os.Environ(), "TO="+to)
+	p.cmd.Stderr = os.Stderr
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return nil, errors.Join(err, p.stop())
+	}
+	p.public = strings.TrimSpace(line)
+	return p, nil
+}
 
 // yardstick runs as a process of its own until it is killed. It prints its address first.
 //

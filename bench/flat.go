@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// flatLoads are the loads that are compared.
+var flatLoads = []struct {
+	name string
+	load load
+	rate int
+}{
+	{"one", closed(1), closedRate}, {"closed64", closed(64), closedRate}, {"open500", open(500), 500}, {"open2000", open(2000), 2000},
+}
+
+// The texts of what files are filled with: long ones make a file large, usual ones make many deliveries.
+const (
+	longText  = 3000
+	usualText = 500
+)
+
+// flat measures the same loads on an empty database, on a large one, and on one with many deliveries
+// pending. The latter two are filled once and then stay; each run is a start of its own.
+func (b *bench) flat(ctx context.Context) error {
+	if !b.wants("flat", "flat") {
+		return nil
+	}
+	r, err := newReceiver(answers)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	hanging, err := newReceiver(hangs)
+	if err != nil {
+		return err
+	}
+	defer hanging.close()
+	return b.installed(func(large *appliance) error {
+		measuredLarge, err := b.fillLarge(ctx, large, r)
+		if err != nil {
+			return fmt.Errorf("fill the large file: %w", err)
+		}
+		return b.installed(func(pending *appliance) error {
+			measuredPending, err := b.fillPending(ctx, pending, r, hanging)
+			if err != nil {
+				return fmt.Errorf("make deliveries pending: %w", err)
+			}
+			filled := []struct {
+				name string
+				a    *appliance
+				at   tenant
+			}{{"large", large, measuredLarge}, {"pending", pending, measuredPending}}
+			var steps []step
+			for _, l := range flatLoads {
+				steps = append(steps, step{"empty " + l.name, func(ctx context.Context) error {
+					return b.onEmpty(ctx, "empty "+l.name, l.load, l.rate)
+				}})
+				for _, v := range filled {
+					scenario := v.name + " " + l.name
+					steps = append(steps, step{scenario, func(ctx context.Context) error {
+						return v.a.serving(ctx, func() error {
+							return b.on(ctx, v.a, trial{
+								scenario: scenario, numbers: []number{v.at.number}, length: b.length, rate: l.rate, receivers: []*receiver{r}, load: l.load,
+							})
+						})
+					}})
+				}
+			}
+			for _, v := range filled {
+				steps = append(steps, step{v.name + " cold", func(ctx context.Context) error { return b.cold(ctx, v.name, v.a) }})
+			}
+			return b.rounds(ctx, "flat", steps)
+		})
+	})
+}
+
+// fillLarge fills an appliance's file with events, and returns the tenant to measure: one whose records
+// stand before those in the order of the file, so that it isn't only appended to.
+func (b *bench) fillLarge(ctx context.Context, a *appliance, r *receiver) (measured tenant, err error) {
+	err = a.serving(ctx, func() (err error) {
+		if measured, err = a.tenant(r.url(), ""); err != nil {
+			return err
+		}
+		filler, err := a.tenant("", "")
+		if err != nil {
+			return err
+		}
+		filler.silent = true
+		f := newFlight([]number{filler.number}, 100_000, b.fill/longText)
+		return b.fillUp(ctx, a, "large", f, longText, func() bool { return a.size() >= b.fill })
+	})
+	return measured, err
+}
+
+// fillPending fills an appliance with deliveries to an endpoint that hangs.
+func (b *bench) fillPending(ctx context.Context, a *appliance, r, hanging *receiver) (measured tenant, err error) {
+	err = a.serving(ctx, func() (err error) {
+		if measured, err = a.tenant(r.url(), ""); err != nil {
+			return err
+		}
+		stuck, err := a.tenant(hanging.url(), "")
+		if err != nil {
+			return err
+		}
+		stuck.silent = true
+		f := newFlight([]number{stuck.number}, max(1, b.pending/10), b.pending)
+		return b.fillUp(ctx, a, "pending", f, usualText, never)
+	})
+	return measured, err
+}
+
+func never() bool { return false }
+
+// fillUp fills an appliance until it is enough or the flight is full, and notes what that made.
+func (b *bench) fillUp(ctx context.Context, a *appliance, scenario string, f *flight, text int, enough func() bool) error {
+	memory := a.watch()
+	f.begun = time.Now()
+	err := f.fill(ctx, a.process, text, enough)
+	took := f.since().Seconds()
+	most, memoryErr := memory()
+	if err := errors.Join(err, memoryErr); err != nil {
+		return err
+	}
+	depth, err := a.depth()
+	if err != nil {
+		return err
+	}
+	b.note("Filled for \"%s\": %d events in POSTs of 4 MiB in %.0f s (%.0f/s), own memory at most %.0f MB; %.1f GB, %d deliveries pending.",
+		scenario, f.sent.Load(), took, float64(f.sent.Load())/took, float64(most)/1e6, float64(a.size())/1e9, depth)
+	return nil
+}
+
+// cold measures a start with nothing of the files in the system's cache.
+func (b *bench) cold(ctx context.Context, name string, a *appliance) error {
+	if err := filepath.WalkDir(a.data(), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		// A count of 0 writes nothing; nocache drops what is cached of the whole file.
+		dd := exec.CommandContext(ctx, "dd", "of="+path, "oflag=nocache", "conv=notrunc,fdatasync", "count=0", "status=none")
+		if out, err := dd.CombinedOutput(); err != nil {
+			return fmt.Errorf("drop %s from the cache: %w: %s", path, err, out)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	return a.serving(ctx, func() error {
+		x, err := a.atStart()
+		if err != nil {
+			return err
+		}
+		b.add(name+" cold", x)
+		return nil
+	})
+}
