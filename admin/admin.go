@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"cubeconnect/monitor"
 	"cubeconnect/webhook"
 )
 
@@ -57,6 +58,7 @@ type API struct {
 	wake      func(uint32)
 	now       func() time.Time
 	throttle  *throttle
+	monitor   *monitor.Monitor
 
 	mu  sync.Mutex
 	ids webhook.IDs // of test events, under mu
@@ -85,6 +87,7 @@ func New(o Options) *API {
 	}
 	a.SetBootstrapKey(o.BootstrapKey)
 	a.throttle = newThrottle(a.now)
+	a.monitor = monitor.New(a.store, a.now)
 	return a
 }
 

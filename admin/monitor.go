@@ -1,30 +1,35 @@
 package admin
 
 import (
-	"errors"
+	"math"
+	"slices"
 
+	"cubeconnect/monitor"
 	"cubeconnect/web"
 	"cubeconnect/webhook"
 )
 
-// monitorView is how deliveries stand, for all that a key may see.
+// monitorView is the health monitor's report, for all that a key may see.
 type monitorView struct {
 	GeneratedAt instant             `json:"generated_at"`
 	Totals      monitorTotals       `json:"totals"`
+	Inbound     inboundView         `json:"inbound"`
 	Tenants     []monitorTenantView `json:"tenants"`
 }
 
 type monitorTotals struct {
-	Tenants   int `json:"tenants"`
-	Endpoints int `json:"endpoints"`
-	Disabled  int `json:"disabled"`
-	Failing   int `json:"failing"`
+	Tenants         int     `json:"tenants"`
+	Endpoints       int     `json:"endpoints"`
+	Disabled        int     `json:"disabled"`
+	Failing         int     `json:"failing"`
+	OldestPendingAt instant `json:"oldest_pending_at"`
 	figures
 }
 
 type monitorTenantView struct {
 	ID        uint32                `json:"id"`
 	Name      string                `json:"name"`
+	Inbound   inboundView           `json:"inbound"`
 	Endpoints []monitorEndpointView `json:"endpoints"`
 }
 
@@ -35,9 +40,13 @@ type monitorEndpointView struct {
 	State          string     `json:"state"`
 	DisabledReason nullString `json:"disabled_reason"`
 	figures
-	FailingSince instant    `json:"failing_since"`
-	LastSuccess  instant    `json:"last_success"`
-	LastError    nullString `json:"last_error"`
+	OldestPendingAt instant        `json:"oldest_pending_at"`
+	NextRetryAt     instant        `json:"next_retry_at"`
+	FailingSince    instant        `json:"failing_since"`
+	LastSuccess     instant        `json:"last_success"`
+	LastError       nullString     `json:"last_error"`
+	Attempts        attemptsView   `json:"attempts"`
+	Series          []attemptsSpan `json:"series,omitempty"`
 }
 
 // figures count deliveries by their status. Failed ones are dead letters.
@@ -48,94 +57,125 @@ type figures struct {
 	Failed    uint64 `json:"failed"`
 }
 
-func (f *figures) add(g figures) {
-	f.Pending += g.Pending
-	f.Retrying += g.Retrying
-	f.Succeeded += g.Succeeded
-	f.Failed += g.Failed
+// attemptsView says what became of an endpoint's attempts in the time before the report.
+type attemptsView struct {
+	Hour attemptCounts `json:"1h"`
+	Day  attemptCounts `json:"24h"`
+	Week attemptCounts `json:"7d"`
 }
 
-// The states of an endpoint.
-const (
-	stateDisabled = "disabled"
-	stateFailing  = "failing" // nothing succeeded since something failed
-	stateHealthy  = "healthy"
-	stateUnused   = "unused" // nothing was ever delivered
-)
+type attemptCounts struct {
+	Succeeded   uint64   `json:"succeeded"`
+	Failed      uint64   `json:"failed"`
+	DeadLetters uint64   `json:"dead_letters"`
+	SuccessRate *float64 `json:"success_rate"` // null: there were none
+	P50         *float64 `json:"p50_ms"`
+	P95         *float64 `json:"p95_ms"`
+}
 
-func stateOf(e *webhook.Endpoint, st *webhook.EndpointStats) string {
-	switch {
-	case !e.Enabled:
-		return stateDisabled
-	case !st.FailingSince.IsZero():
-		return stateFailing
-	case st.LastSuccess.IsZero():
-		return stateUnused
+type attemptsSpan struct {
+	At instant `json:"at"`
+	attemptCounts
+}
+
+func viewAttempts(a *webhook.Activity) attemptCounts {
+	v := attemptCounts{Succeeded: a.Succeeded, Failed: a.Failed, DeadLetters: a.DeadLetters}
+	if rate, ok := monitor.SuccessRate(a); ok {
+		quantile := func(q float64) *float64 {
+			ms := math.Round(a.Durations.Quantile(q).Seconds()*10_000) / 10
+			return &ms
+		}
+		v.SuccessRate, v.P50, v.P95 = &rate, quantile(0.5), quantile(0.95)
 	}
-	return stateHealthy
+	return v
 }
 
-func (a *API) monitor(c *call) (web.Answer, error) {
+// inboundView says what came from Meta in the time before the report.
+type inboundView struct {
+	LastAt instant       `json:"last_at"` // within 7 days
+	Hour   inboundCounts `json:"1h"`
+	Day    inboundCounts `json:"24h"`
+	Week   inboundCounts `json:"7d"`
+	Series []inboundSpan `json:"series,omitempty"`
+}
+
+// inboundCounts count POSTs by their outcome. Those of a bad signature and handshakes belong to no tenant.
+type inboundCounts struct {
+	Accepted     uint64 `json:"accepted"`
+	Duplicate    uint64 `json:"duplicate"`
+	Ignored      uint64 `json:"ignored"`
+	Unrouted     uint64 `json:"unrouted"`
+	Unparsed     uint64 `json:"unparsed"`
+	BadSignature uint64 `json:"bad_signature"`
+	Handshakes   uint64 `json:"handshakes"`
+}
+
+type inboundSpan struct {
+	At instant `json:"at"`
+	inboundCounts
+}
+
+func viewInboundCounts(a *webhook.Activity) inboundCounts {
+	return inboundCounts{a.Accepted, a.Duplicate, a.Ignored, a.Unrouted, a.Unparsed, a.Unsigned, a.Handshakes}
+}
+
+func viewInbound(w *monitor.Windows) inboundView {
+	v := inboundView{
+		LastAt: instant(w.Week.Last), Hour: viewInboundCounts(&w.Hour), Day: viewInboundCounts(&w.Day), Week: viewInboundCounts(&w.Week),
+	}
+	for i := range w.Series {
+		v.Series = append(v.Series, inboundSpan{instant(w.Series[i].At), viewInboundCounts(&w.Series[i])})
+	}
+	return v
+}
+
+func viewMonitorEndpoint(e *monitor.Endpoint) monitorEndpointView {
+	v := monitorEndpointView{
+		ID: e.ID, URL: e.URL, Description: e.Description, State: string(e.State), DisabledReason: nullString(e.DisabledReason),
+		figures:         figures{e.Stats.Pending, e.Stats.Retrying, e.Stats.Succeeded, e.Stats.Failed},
+		OldestPendingAt: instant(e.Oldest), NextRetryAt: instant(e.NextRetry),
+		FailingSince: instant(e.Stats.FailingSince), LastSuccess: instant(e.Stats.LastSuccess), LastError: nullString(e.Stats.LastError),
+		Attempts: attemptsView{viewAttempts(&e.Activity.Hour), viewAttempts(&e.Activity.Day), viewAttempts(&e.Activity.Week)},
+	}
+	for i := range e.Activity.Series {
+		v.Series = append(v.Series, attemptsSpan{instant(e.Activity.Series[i].At), viewAttempts(&e.Activity.Series[i])})
+	}
+	return v
+}
+
+func (a *API) report(c *call) (web.Answer, error) {
 	q := c.Query()
-	tenant := q.Number("tenant")
+	o := monitor.Options{Tenant: q.Number("tenant"), Endpoint: q.Number("endpoint")}
+	var names []string
+	for _, w := range monitor.SeriesWindows {
+		names = append(names, w.Name)
+	}
+	if i := slices.Index(names, q.OneOf("series", names...)); i >= 0 {
+		o.Series = monitor.SeriesWindows[i]
+	}
 	if err := q.Err(); err != nil {
 		return web.Answer{}, err
 	}
-	tenant, err := c.narrow(tenant)
+	var err error
+	if o.Tenant, err = c.narrow(o.Tenant); err != nil {
+		return web.Answer{}, err
+	}
+	r, err := a.monitor.Report(c.Context(), o)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	tenants, err := a.tenants(c, tenant)
-	if err != nil {
-		return web.Answer{}, err
+	t := r.Totals
+	v := monitorView{
+		GeneratedAt: instant(r.At), Inbound: viewInbound(&r.Inbound), Tenants: []monitorTenantView{},
+		Totals: monitorTotals{t.Tenants, t.Endpoints, t.Disabled, t.Failing, instant(t.Oldest), figures{t.Pending, t.Retrying, t.Succeeded, t.DeadLetters}},
 	}
-	stats, err := a.store.EndpointStats(c.Context())
-	if err != nil {
-		return web.Answer{}, err
-	}
-	v := monitorView{GeneratedAt: instant(a.now()), Tenants: []monitorTenantView{}}
-	for i := range tenants {
-		t := monitorTenantView{ID: tenants[i].ID, Name: tenants[i].Name, Endpoints: []monitorEndpointView{}}
-		err := a.eachEndpoint(c.Context(), t.ID, func(e *webhook.Endpoint) {
-			st := stats[e.ID]
-			t.Endpoints = append(t.Endpoints, v.Totals.count(e, &st))
-		})
-		if errors.Is(err, webhook.ErrNotFound) {
-			continue // deleted meanwhile
-		} else if err != nil {
-			return web.Answer{}, err
+	for i := range r.Tenants {
+		part := &r.Tenants[i]
+		line := monitorTenantView{ID: part.ID, Name: part.Name, Inbound: viewInbound(&part.Inbound), Endpoints: []monitorEndpointView{}}
+		for j := range part.Endpoints {
+			line.Endpoints = append(line.Endpoints, viewMonitorEndpoint(&part.Endpoints[j]))
 		}
-		v.Totals.Tenants++
-		v.Tenants = append(v.Tenants, t)
+		v.Tenants = append(v.Tenants, line)
 	}
 	return web.OK(v)
-}
-
-// tenants returns one tenant, or (0) all of them.
-func (a *API) tenants(c *call, id uint32) (tenants []webhook.Tenant, err error) {
-	if id != 0 {
-		t, err := a.store.Tenant(c.Context(), id)
-		return []webhook.Tenant{t}, err
-	}
-	err = each(func(p webhook.Page) (webhook.List[webhook.Tenant], error) { return a.store.Tenants(c.Context(), p) },
-		func(t *webhook.Tenant) { tenants = append(tenants, *t) })
-	return tenants, err
-}
-
-// count adds an endpoint to the totals and returns its own line.
-func (m *monitorTotals) count(e *webhook.Endpoint, st *webhook.EndpointStats) monitorEndpointView {
-	v := monitorEndpointView{
-		ID: e.ID, URL: e.URL, Description: e.Description, State: stateOf(e, st), DisabledReason: nullString(e.DisabledReason),
-		figures:      figures{st.Pending, st.Retrying, st.Succeeded, st.Failed},
-		FailingSince: instant(st.FailingSince), LastSuccess: instant(st.LastSuccess), LastError: nullString(st.LastError),
-	}
-	m.Endpoints++
-	m.add(v.figures)
-	switch v.State {
-	case stateDisabled:
-		m.Disabled++
-	case stateFailing:
-		m.Failing++
-	}
-	return v
 }

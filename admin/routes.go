@@ -60,7 +60,7 @@ func (a *API) Routes(auth Auth) []web.Route {
 		get("/api/v1/audit/{id}", a.any(auth, a.getAudit)),
 		get("/api/v1/messages/{wamid...}", a.any(auth, a.getMessage)), // Meta's ids are base64: they can hold slashes
 		get("/api/v1/templates", a.any(auth, a.listTemplates)),
-		get("/api/v1/monitor", a.any(auth, a.monitor)),
+		get("/api/v1/monitor", a.any(auth, a.report)),
 
 		get("/api/v1/api-keys", a.administrator(auth, a.listKeys)),
 		post("/api/v1/api-keys", a.administrator(auth, a.createKey)),

@@ -64,14 +64,12 @@ func (t *tx) happened(s webhook.Subject) *webhook.Activity {
 
 // CountUnsigned counts a webhook that was refused for its signature.
 func (s *Store) CountUnsigned() {
-	now := s.now()
-	s.activity.add(keyAt(webhook.Everybody, now), &webhook.Activity{Unsigned: 1, Last: now})
+	s.activity.add(keyAt(webhook.Everybody, s.now()), &webhook.Activity{Unsigned: 1})
 }
 
 // CountHandshake counts a handshake that was answered.
 func (s *Store) CountHandshake() {
-	now := s.now()
-	s.activity.add(keyAt(webhook.Everybody, now), &webhook.Activity{Handshakes: 1, Last: now})
+	s.activity.add(keyAt(webhook.Everybody, s.now()), &webhook.Activity{Handshakes: 1})
 }
 
 // Record stores activity every few seconds until ctx ends, and then what is left.
@@ -90,7 +88,8 @@ func (s *Store) Record(ctx context.Context) {
 	}
 }
 
-// RecordNow stores the activity that is only in memory yet.
+// RecordNow stores the activity that is only in memory yet, and returns once it is part of
+// [Store.Activity].
 func (s *Store) RecordNow(ctx context.Context) error {
 	m := s.activity.take()
 	if len(m) == 0 {
@@ -121,11 +120,8 @@ func (s *Store) RecordNow(ctx context.Context) error {
 }
 
 // Activity returns the spans of a subject's series that begin in [since, until), in order; those in which
-// nothing happened are left out. What happened in the last seconds is part of it.
+// nothing happened are left out. It knows what was recorded: see [Store.RecordNow].
 func (s *Store) Activity(ctx context.Context, subject webhook.Subject, res webhook.Resolution, since, until time.Time) (list []webhook.Activity, err error) {
-	if err := s.RecordNow(ctx); err != nil && !errors.Is(err, webhook.ErrFull) {
-		return nil, err
-	}
 	err = s.viewOf(ctx, []bucket{bActivity}, func(b *reader) error {
 		c := b.cursor(bActivity)
 		from, to := seriesKey(subject, res, since.Add(time.Duration(res)-1)), seriesKey(subject, res, until.Add(time.Duration(res)-1))

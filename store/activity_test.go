@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -10,6 +11,9 @@ import (
 
 func (d *db) activity(s webhook.Subject, res webhook.Resolution) []webhook.Activity {
 	d.t.Helper()
+	if err := d.RecordNow(ctx()); !errors.Is(err, webhook.ErrFull) {
+		d.ok(err)
+	}
 	list, err := d.Activity(ctx(), s, res, begun.Add(-time.Hour), begun.Add(200*day))
 	d.ok(err)
 	return list

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"time"
 
 	"cubeconnect/metrics"
 	"cubeconnect/webhook"
@@ -137,40 +138,61 @@ func (s *Store) Snapshot() metrics.Snapshot {
 		snap.DeadLetters += st.Failed
 		snap.Endpoints = append(snap.Endpoints, metrics.EndpointState{Tenant: e.TenantID, Endpoint: id, Up: e.Enabled && st.FailingSince.IsZero()})
 	}
-	if oldest := s.oldest(dir); oldest != 0 {
-		snap.OldestAgeSeconds = max(0, s.now().Sub(timeOf(oldest)).Seconds())
+	if oldest := s.oldest(dir); !oldest.IsZero() {
+		snap.OldestAgeSeconds = max(0, s.now().Sub(oldest).Seconds())
 	}
 	return snap
 }
 
-// oldestLook bounds how many of an endpoint's scheduled deliveries a scrape looks at.
+// oldestLook bounds how many of an endpoint's retries are looked at for the oldest.
 const oldestLook = 500
 
-// oldest returns when the oldest delivery that has not ended was made, in Unix milliseconds; 0: there is
-// none. Where an endpoint has more than [oldestLook] retries in its schedule, it is the oldest of those
-// due first.
-func (s *Store) oldest(dir *directory) (oldest int64) {
-	_ = s.viewOf(context.Background(), scheduleBuckets, func(b *reader) error { // a closed database has no gauges to show
-		c := b.cursor(bSchedule)
-		look := func(id webhook.ID) {
-			if ms := id.Millis(); oldest == 0 || ms < oldest {
-				oldest = ms
+// Waiting says what waits for an endpoint. Of more than 500 retries the oldest is that of those due first.
+func (s *Store) Waiting(ctx context.Context, endpoint uint32) (w webhook.Waiting, err error) {
+	if st := s.stats.get(endpoint); st.Pending+st.Retrying == 0 {
+		return w, nil
+	}
+	err = s.viewOf(ctx, scheduleBuckets, func(b *reader) error {
+		w = waiting(b.cursor(bSchedule), endpoint)
+		return nil
+	})
+	return w, err
+}
+
+func waiting(c *cursor, endpoint uint32) (w webhook.Waiting) {
+	look := func(id webhook.ID) {
+		if at := id.Time(); w.Oldest.IsZero() || at.Before(w.Oldest) {
+			w.Oldest = at
+		}
+	}
+	prefix := idKey(endpoint)
+	if id, due, ok := parseScheduleKey(seekPrefix(c, prefix)); ok && due == 0 {
+		look(id)
+	}
+	k, _ := c.Seek(append(idKey(endpoint), 0, 0, 0, 0, 0, 1))
+	for n := 0; n < oldestLook && hasPrefix(k, prefix); n++ {
+		if id, due, ok := parseScheduleKey(k); ok {
+			look(id)
+			if n == 0 {
+				w.NextRetry = timeOf(due)
 			}
 		}
-		for endpoint := range dir.endpoints {
-			if st := s.stats.get(endpoint); st.Pending+st.Retrying == 0 {
+		k, _ = c.Next()
+	}
+	return w
+}
+
+// oldest returns when the oldest delivery was made that waits for an endpoint that is enabled; zero: there
+// is none.
+func (s *Store) oldest(dir *directory) (oldest time.Time) {
+	_ = s.viewOf(context.Background(), scheduleBuckets, func(b *reader) error { // a closed database has no gauges to show
+		c := b.cursor(bSchedule)
+		for id, e := range dir.endpoints {
+			if st := s.stats.get(id); !e.Enabled || st.Pending+st.Retrying == 0 {
 				continue
 			}
-			if id, due, ok := parseScheduleKey(seekPrefix(c, idKey(endpoint))); ok && due == 0 {
-				look(id)
-			}
-			prefix := idKey(endpoint)
-			k, _ := c.Seek(append(idKey(endpoint), 0, 0, 0, 0, 0, 1))
-			for n := 0; n < oldestLook && hasPrefix(k, prefix); n++ {
-				if id, _, ok := parseScheduleKey(k); ok {
-					look(id)
-				}
-				k, _ = c.Next()
+			if at := waiting(c, id).Oldest; !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+				oldest = at
 			}
 		}
 		return nil

@@ -13,7 +13,7 @@ type Activity struct {
 	Succeeded, Failed uint64
 	DeadLetters       uint64
 	Durations         Durations
-	// Last is when the latest of all these happened.
+	// Last is when the latest of these happened; unsigned webhooks and handshakes don't count.
 	Last time.Time
 }
 

@@ -84,6 +84,12 @@ type APIKey struct {
 	CreatedAt time.Time
 }
 
+// Waiting is what waits for an endpoint.
+type Waiting struct {
+	Oldest    time.Time // when the oldest event was made whose delivery has not ended; zero: none waits
+	NextRetry time.Time // when the next retry is due; zero: none is
+}
+
 // EndpointStats are an endpoint's running figures.
 type EndpointStats struct {
 	Pending, Retrying, Succeeded, Failed uint64    // Failed: dead letters that are kept
