@@ -46,7 +46,7 @@ type monitorEndpointView struct {
 	LastSuccess     instant        `json:"last_success"`
 	LastError       nullString     `json:"last_error"`
 	Attempts        attemptsView   `json:"attempts"`
-	Series          []attemptsSpan `json:"series,omitempty"`
+	Series          []attemptsSpan `json:"series,omitzero"`
 }
 
 // figures count deliveries by their status. Failed ones are dead letters.
@@ -96,7 +96,7 @@ type inboundView struct {
 	Hour   inboundCounts `json:"1h"`
 	Day    inboundCounts `json:"24h"`
 	Week   inboundCounts `json:"7d"`
-	Series []inboundSpan `json:"series,omitempty"`
+	Series []inboundSpan `json:"series,omitzero"`
 }
 
 // inboundCounts count POSTs by their outcome. Those of a bad signature and handshakes belong to no tenant.
@@ -123,6 +123,9 @@ func viewInbound(w *monitor.Windows) inboundView {
 	v := inboundView{
 		LastAt: instant(w.Week.Last), Hour: viewInboundCounts(&w.Hour), Day: viewInboundCounts(&w.Day), Week: viewInboundCounts(&w.Week),
 	}
+	if w.Series != nil {
+		v.Series = []inboundSpan{}
+	}
 	for i := range w.Series {
 		v.Series = append(v.Series, inboundSpan{instant(w.Series[i].At), viewInboundCounts(&w.Series[i])})
 	}
@@ -136,6 +139,9 @@ func viewMonitorEndpoint(e *monitor.Endpoint) monitorEndpointView {
 		OldestPendingAt: instant(e.Oldest), NextRetryAt: instant(e.NextRetry),
 		FailingSince: instant(e.Stats.FailingSince), LastSuccess: instant(e.Stats.LastSuccess), LastError: nullString(e.Stats.LastError),
 		Attempts: attemptsView{viewAttempts(&e.Activity.Hour), viewAttempts(&e.Activity.Day), viewAttempts(&e.Activity.Week)},
+	}
+	if e.Activity.Series != nil {
+		v.Series = []attemptsSpan{}
 	}
 	for i := range e.Activity.Series {
 		v.Series = append(v.Series, attemptsSpan{instant(e.Activity.Series[i].At), viewAttempts(&e.Activity.Series[i])})

@@ -85,7 +85,8 @@ type Endpoint struct {
 // Windows sum up the time before a report.
 type Windows struct {
 	Hour, Day, Week webhook.Activity
-	// Series is the window that was asked for, span by span, without those in which nothing happened.
+	// Series is the window that was asked for, span by span, without those in which nothing happened; nil if
+	// none was.
 	Series []webhook.Activity
 }
 
@@ -137,13 +138,13 @@ func New(s Store, now func() time.Time) *Monitor { return &Monitor{s, now} }
 // Report returns how things are now. It is [webhook.ErrNotFound] if a tenant was asked for that doesn't
 // exist.
 func (m *Monitor) Report(ctx context.Context, o Options) (*Report, error) {
-	// While the disk takes nothing the rest is still worth seeing.
-	if err := m.store.RecordNow(ctx); err != nil && !errors.Is(err, webhook.ErrFull) {
-		return nil, err
-	}
 	r := &Report{At: m.now().UTC()}
 	stats, err := m.store.EndpointStats(ctx)
 	if err != nil {
+		return nil, err
+	}
+	// While the disk takes nothing the rest is still worth seeing.
+	if err := m.store.RecordNow(ctx); err != nil && !errors.Is(err, webhook.ErrFull) {
 		return nil, err
 	}
 	add := func(t webhook.Tenant) error {
@@ -239,6 +240,9 @@ func (m *Monitor) windows(ctx context.Context, s webhook.Subject, now time.Time,
 	}
 	if series.Span > 0 {
 		w.Series, err = m.store.Activity(ctx, s, series.Step, series.Since(now), now)
+		if w.Series == nil {
+			w.Series = []webhook.Activity{}
+		}
 	}
 	return w, err
 }

@@ -305,12 +305,12 @@ func (t *tx) delete(b bucket, key []byte) {
 
 // applied does in memory what is now on disk.
 func (t *tx) applied() {
-	t.s.applyStats(t.stats)
-	t.s.applyChanges(t.changes)
-	for subject, a := range t.activity {
+	for subject, a := range t.activity { // who sees the figures below finds this too
 		a.Last = t.now
 		t.s.activity.add(keyAt(subject, t.now), a)
 	}
+	t.s.applyStats(t.stats)
+	t.s.applyChanges(t.changes)
 	for _, f := range t.after {
 		f()
 	}
