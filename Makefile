@@ -4,7 +4,7 @@ GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 5s
 
-.PHONY: build test check lint vuln race fuzz bench microbench clean
+.PHONY: build test check lint vuln race fuzz bench crash microbench clean
 
 build: ## the binary, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o cubeconnect .
@@ -43,6 +43,9 @@ fuzz: ## each fuzz target for FUZZTIME
 
 bench: ## the whole program under load, beside yardsticks; about 40 minutes, 15 GB of disk
 	cd bench && $(GO) run . -repeat 3 -fill 10GiB -pending 1000000 -out RESULTS.md
+
+crash: ## 200 kills under mixed load
+	$(GO) test -count=1 -timeout=60m -run=TestKillLosesNothing -v . -kills 200
 
 microbench: ## benchmarks of the hot paths
 	$(GO) test -run='^$$' -bench=. -benchmem ./...

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -33,8 +34,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// kills is 20 in a usual run: make crash does ten times as many.
+var kills = flag.Int("kills", 20, "how often the process is killed")
+
 const (
-	crashes   = 20
 	posters   = 8
 	appSecret = "crash-app-secret"
 	adminKey  = "crash-admin-key"
@@ -48,9 +51,10 @@ type tally struct {
 	failures atomic.Int64
 }
 
-// The process is killed again and again while webhooks come in and deliveries fail and succeed. Every
-// POST that was answered 200 must reach the endpoint in the end, the database must be sound after each
-// kill, and nothing may arrive twice but what was in flight at a kill.
+// The process is killed again and again while webhooks come in, deliveries fail and succeed, dead letters are
+// replayed, old records expire and a backup is taken. Every POST that was answered 200 must reach the
+// endpoint in the end, the database must be sound after each kill, and nothing may arrive twice but what
+// was in flight at a kill.
 func TestKillLosesNothing(t *testing.T) {
 	dir := t.TempDir()
 	public, private := freeAddr(t), freeAddr(t)
@@ -67,12 +71,15 @@ log.level = "error"
 retries = ["50ms", "50ms", "50ms", "50ms", "50ms", "50ms", "50ms", "50ms", "50ms", "50ms"]
 allow_http = true
 allow_networks = ["127.0.0.0/8"]
+[retention]
+audit = "2s"
+deliveries = "10s"
 `, filepath.Join(dir, "data"), public, private, adminKey, appSecret))
 
 	p := start(t, configFile, private)
 	setUp(t, private, endpoint)
 	inFlight := 0
-	for round := range crashes {
+	for round := range *kills {
 		load, stop := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		for n := range posters {
@@ -80,9 +87,14 @@ allow_networks = ["127.0.0.0/8"]
 				postMessages(load, book, "http://"+public+"/api/webhooks/whatsapp", fmt.Sprintf("%d-%d", round, n))
 			})
 		}
+		wg.Go(func() { administer(load, private) })
 		// The kill comes after a number of accepted messages, not after a time: at any speed something
-		// is under way.
-		waitFor(t, func() bool { return book.accepted() >= (round+1)*40+rand.IntN(60) })
+		// is under way. Every fourth run is long enough for the log to be moved into the file a few times.
+		until := book.accepted() + 1 + rand.IntN(100)
+		if round%4 == 3 {
+			until += 1000
+		}
+		waitFor(t, func() bool { return book.accepted() >= until })
 		p.kill(t)
 		stop()
 		wg.Wait()
@@ -105,7 +117,7 @@ allow_networks = ["127.0.0.0/8"]
 	if repeated > inFlight {
 		t.Errorf("%d repeats, more than the %d that can have been in flight", repeated, inFlight)
 	}
-	t.Logf("%d kills, %d messages promised, %d received, %d repeats, %d failed attempts", crashes, len(book.promised), len(book.got), repeated, book.failures.Load())
+	t.Logf("%d kills, %d messages promised, %d received, %d repeats, %d failed attempts", *kills, len(book.promised), len(book.got), repeated, book.failures.Load())
 	p.stop(t)
 }
 
@@ -152,6 +164,34 @@ func postMessages(ctx context.Context, book *tally, url, name string) {
 			book.promised[id] = true
 			book.mu.Unlock()
 		}
+	}
+}
+
+// administer replays dead letters, reads lists and takes backups, one after the other.
+func administer(ctx context.Context, admin string) {
+	for i := 0; ctx.Err() == nil; i++ {
+		var req *http.Request
+		var err error
+		switch base := "http://" + admin + "/api/v1"; i % 4 {
+		case 0:
+			req, err = http.NewRequestWithContext(ctx, http.MethodPost, base+"/tenants/1/replays", strings.NewReader(`{"status":"failed","endpoint":2}`))
+		case 1:
+			req, err = http.NewRequestWithContext(ctx, http.MethodGet, base+"/monitor?series=1h", nil)
+		case 2:
+			req, err = http.NewRequestWithContext(ctx, http.MethodGet, base+"/tenants/1/deliveries?limit=200", nil)
+		case 3:
+			req, err = http.NewRequestWithContext(ctx, http.MethodGet, base+"/backup", nil)
+		}
+		if err != nil {
+			return
+		}
+		req.Header.Set("Authorization", "Bearer "+adminKey)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return // killed
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
 	}
 }
 
@@ -225,6 +265,7 @@ func setUp(t *testing.T, admin, endpoint string) {
 		{"/tenants", `{"name":"Crash","timezone":"UTC"}`},
 		{"/tenants/1/accounts", fmt.Sprintf(`{"name":"A","waba_id":%q,"phone_number_id":%q}`, sample.WABAID, sample.PhoneNumberID)},
 		{"/tenants/1/endpoints", fmt.Sprintf(`{"url":%q}`, endpoint)},
+		{"/tenants/1/endpoints", `{"url":"http://127.0.0.1:1/nobody","retries":["20ms"]}`},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+admin+"/api/v1"+step[0], strings.NewReader(step[1]))
 		if err != nil {
