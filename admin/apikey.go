@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -75,23 +76,32 @@ func (a *API) createKey(c *call) (web.Answer, error) {
 	if err := b.Err(); err != nil {
 		return web.Answer{}, err
 	}
-	if tenant != nil {
-		// 0 is nobody's id: it must not become an administrator's key by accident.
-		if _, err := a.store.Tenant(c.Context(), *tenant); errors.Is(err, webhook.ErrNotFound) {
-			return web.Answer{}, webhook.FieldErrors{"tenant_id": {"is not the id of a tenant"}}
-		} else if err != nil {
-			return web.Answer{}, err
-		}
+	if tenant != nil && *tenant == 0 { // nobody's id: it must not become an administrator's key by accident
+		return web.Answer{}, errKeyTenant()
 	}
-	var secret string
-	secret, k.Hash, k.Prefix = NewKey()
-	k, err = a.store.CreateAPIKey(c.Context(), k)
+	secret, k, err := a.CreateKey(c.Context(), k.Name, k.TenantID)
 	if err != nil {
 		return web.Answer{}, err
 	}
 	v := viewKey(&k)
 	v.Key = secret
 	return web.Created(v)
+}
+
+func errKeyTenant() error { return webhook.FieldErrors{"tenant_id": {"is not the id of a tenant"}} }
+
+// CreateKey makes an API key, of a tenant or (0) of an administrator. This once its secret is told.
+func (a *API) CreateKey(ctx context.Context, name string, tenant uint32) (secret string, k webhook.APIKey, err error) {
+	if err := webhook.ValidateName(name).Err(); err != nil {
+		return "", k, err
+	}
+	k = webhook.APIKey{Name: name, TenantID: tenant}
+	secret, k.Hash, k.Prefix = NewKey()
+	k, err = a.store.CreateAPIKey(ctx, k)
+	if errors.Is(err, webhook.ErrNotFound) {
+		err = errKeyTenant()
+	}
+	return secret, k, err
 }
 
 func (a *API) deleteKey(c *call) (web.Answer, error) {

@@ -2,9 +2,7 @@ package admin
 
 import (
 	"crypto/subtle"
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"cubeconnect/web"
@@ -36,7 +34,7 @@ func (a *API) Keys(r *http.Request) (Identity, error) {
 		return a.fromSession(r)
 	}
 	hash := HashKey(secret)
-	addr := clientAddr(r)
+	addr := web.ClientAddr(r)
 	wait := a.throttle.wait(addr, hash)
 	if wait > 0 {
 		return Identity{}, web.RateLimited("Too many wrong keys came from this address.", wait)
@@ -80,24 +78,4 @@ func requestKey(r *http.Request) string {
 		return value
 	}
 	return strings.TrimSpace(r.Header.Get("X-API-KEY"))
-}
-
-// clientAddr returns whom failures are counted for: an IPv4 address, or an IPv6 network of the size that
-// one customer of a provider gets.
-func clientAddr(r *http.Request) netip.Addr {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addr = addr.Unmap().WithZone("")
-	if addr.Is6() {
-		if network, err := addr.Prefix(64); err == nil {
-			return network.Addr()
-		}
-	}
-	return addr
 }

@@ -217,7 +217,7 @@ func TestClientAddr(t *testing.T) {
 	for remote, want := range map[string]string{
 		"192.0.2.1:80": "192.0.2.1", "[::ffff:192.0.2.1]:80": "192.0.2.1", "[2001:db8:1:2:3:4:5:6]:80": "2001:db8:1:2::", "[fe80::1%eth0]:80": "fe80::", "@": "invalid IP", "": "invalid IP",
 	} {
-		if got := clientAddr(&http.Request{RemoteAddr: remote}); got.String() != want {
+		if got := web.ClientAddr(&http.Request{RemoteAddr: remote}); got.String() != want {
 			t.Errorf("%s: %s", remote, got)
 		}
 	}

@@ -136,9 +136,6 @@ func (ch *endpointChange) apply(e *webhook.Endpoint) {
 		e.Events = slices.Clone(*ch.events)
 	}
 	if ch.enabled != nil {
-		if *ch.enabled != e.Enabled {
-			e.DisabledReason = "" // a person has decided
-		}
 		e.Enabled = *ch.enabled
 	}
 	if ch.includeRaw != nil {
@@ -155,16 +152,42 @@ func (ch *endpointChange) apply(e *webhook.Endpoint) {
 	}
 }
 
-// checkURL asks the guard about a URL, ahead of the transaction: it may look a name up.
-func (a *API) checkURL(ctx context.Context, b *web.Body, url *string) {
-	if url == nil || strings.TrimSpace(*url) == "" {
-		return // not given, or found by Validate
+// Defaults returns what holds for endpoints without retries and a timeout of their own.
+func (a *API) Defaults() (webhook.Schedule, time.Duration) { return a.defaults() }
+
+// CheckEndpoint says what is wrong with an endpoint. Only if its URL is new the guard is asked about it:
+// that may look a name up.
+func (a *API) CheckEndpoint(ctx context.Context, e *webhook.Endpoint, newURL bool) webhook.FieldErrors {
+	faults := e.Validate(a.forbidden)
+	if newURL && len(faults["url"]) == 0 {
+		a.checkURL(ctx, faults, e.URL)
 	}
+	return faults
+}
+
+func (a *API) checkURL(ctx context.Context, faults webhook.FieldErrors, url string) {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	if err := a.sender.CheckURL(ctx, strings.TrimSpace(*url)); err != nil {
-		b.Fault("url", "%v", err)
+	if err := a.sender.CheckURL(ctx, url); err != nil {
+		faults.Add("url", "%v", err)
 	}
+}
+
+// UpdateEndpoint stores what a change leaves of an endpoint. The change must not keep the endpoint, and a
+// new URL must have passed [API.CheckEndpoint].
+func (a *API) UpdateEndpoint(ctx context.Context, tenant, id uint32, change func(*webhook.Endpoint)) (webhook.Endpoint, error) {
+	e, err := a.store.UpdateEndpoint(ctx, tenant, id, func(e *webhook.Endpoint) error {
+		was := e.Enabled
+		change(e)
+		if e.Enabled != was {
+			e.DisabledReason = "" // a person has decided
+		}
+		return e.Validate(a.forbidden).Err()
+	})
+	if err == nil {
+		a.wake(id)
+	}
+	return e, err
 }
 
 func (a *API) listEndpoints(c *call) (web.Answer, error) {
@@ -188,8 +211,7 @@ func (a *API) createEndpoint(c *call) (web.Answer, error) {
 	e := webhook.Endpoint{TenantID: c.tenant, Enabled: true, Events: []string{"*"}}
 	ch := readEndpoint(b)
 	ch.apply(&e)
-	b.Check(e.Validate(a.forbidden))
-	a.checkURL(c.Context(), b, ch.url)
+	b.Check(a.CheckEndpoint(c.Context(), &e, true))
 	if err := b.Err(); err != nil {
 		return web.Answer{}, err
 	}
@@ -226,18 +248,18 @@ func (a *API) updateEndpoint(c *call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	ch := readEndpoint(b)
-	a.checkURL(c.Context(), b, ch.url)
+	if url := ch.url; url != nil && strings.TrimSpace(*url) != "" { // an empty one is found below
+		faults := webhook.FieldErrors{}
+		a.checkURL(c.Context(), faults, strings.TrimSpace(*url))
+		b.Check(faults)
+	}
 	if err := b.Err(); err != nil {
 		return web.Answer{}, err
 	}
-	e, err = a.store.UpdateEndpoint(c.Context(), c.tenant, e.ID, func(e *webhook.Endpoint) error {
-		ch.apply(e)
-		return e.Validate(a.forbidden).Err()
-	})
+	e, err = a.UpdateEndpoint(c.Context(), c.tenant, e.ID, ch.apply)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	a.wake(e.ID)
 	return web.OK(a.viewEndpoint(&e))
 }
 

@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"context"
+
 	"cubeconnect/web"
 	"cubeconnect/webhook"
 )
@@ -27,14 +29,22 @@ func (a *API) setSecret(c *call) (web.Answer, error) {
 	if err := b.Err(); err != nil {
 		return web.Answer{}, err
 	}
-	if _, err := a.store.UpdateEndpoint(c.Context(), c.tenant, e.ID, func(e *webhook.Endpoint) error {
-		e.Secret = secret
-		return nil
-	}); err != nil {
+	if err := a.SetSecret(c.Context(), c.tenant, e.ID, secret); err != nil {
 		return web.Answer{}, err
 	}
-	a.wake(e.ID)
 	return web.OK(struct {
 		Secret string `json:"secret"`
 	}{secret.Reveal()})
+}
+
+// SetSecret sets an endpoint's signing secret; a zero one removes it.
+func (a *API) SetSecret(ctx context.Context, tenant, id uint32, secret webhook.Secret) error {
+	_, err := a.store.UpdateEndpoint(ctx, tenant, id, func(e *webhook.Endpoint) error {
+		e.Secret = secret
+		return nil
+	})
+	if err == nil {
+		a.wake(id)
+	}
+	return err
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"time"
 
 	"cubeconnect/web"
@@ -27,18 +28,38 @@ func (a *API) sendTest(c *call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	t, err := a.store.Tenant(c.Context(), c.tenant)
+	// The sender's own limit ends the attempt; this server's must not end it first.
+	c.Extend(webhook.MaxTimeout.Std() + 10*time.Second)
+	id, out, err := a.test(c.Context(), &e)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	// The sender's own limit ends the attempt; this server's must not end it first.
-	c.Extend(webhook.MaxTimeout.Std() + 10*time.Second)
+	return web.OK(viewTest(&out, id))
+}
+
+func (a *API) test(ctx context.Context, e *webhook.Endpoint) (webhook.ID, webhook.Outcome, error) {
+	t, err := a.store.Tenant(ctx, e.TenantID)
+	if err != nil {
+		return webhook.ID{}, webhook.Outcome{}, err
+	}
 	ev := webhook.NewTestEvent(&t, testMessage, a.now())
 	ev.ID = a.newID(t.ID)
-	out := a.sender.Send(c.Context(), &webhook.Claim{
-		ID: ev.ID.WithOwner(e.ID), EventID: ev.ID, Type: ev.Type, Number: 1, Round: 1, Endpoint: &e, Body: ev.Body(e.IncludeRaw),
-	})
-	return web.OK(viewTest(&out, ev.ID))
+	return ev.ID, a.sender.Send(ctx, &webhook.Claim{
+		ID: ev.ID.WithOwner(e.ID), EventID: ev.ID, Type: ev.Type, Number: 1, Round: 1, Endpoint: e, Body: ev.Body(e.IncludeRaw),
+	}), nil
+}
+
+// SendTest makes one attempt now, also to a disabled endpoint, and says in words why it failed if it did.
+// Nothing of it is stored.
+func (a *API) SendTest(ctx context.Context, tenant, id uint32) (out webhook.Outcome, why string, err error) {
+	e, err := a.store.Endpoint(ctx, tenant, id)
+	if err != nil {
+		return out, "", err
+	}
+	if _, out, err = a.test(ctx, &e); err == nil && out.Verdict != webhook.Delivered {
+		why = errorWords(&out.Attempt)
+	}
+	return out, why, err
 }
 
 func viewTest(out *webhook.Outcome, event webhook.ID) testView {

@@ -27,6 +27,7 @@ import (
 
 	"cubeconnect/admin"
 	"cubeconnect/config"
+	"cubeconnect/console"
 	"cubeconnect/egress"
 	"cubeconnect/ingress"
 	"cubeconnect/metrics"
@@ -64,6 +65,7 @@ type App struct {
 	egress   *egress.Client
 	ingress  *ingress.Handler
 	admin    *admin.API
+	console  *console.Console
 	servers  []*server
 	started  time.Time
 	queueing atomic.Bool // the queue runs
@@ -104,7 +106,11 @@ func New(o Options) (_ *App, err error) {
 	a.admin = admin.New(admin.Options{
 		Store: a.store, Sender: a.egress, Log: o.Log, BootstrapKey: o.Config.Admin.APIKey, ForbiddenHeader: egress.ForbiddenHeader,
 		Defaults: a.deliveryDefaults, Wake: a.queue.Wake,
+		Session: func(r *http.Request) (admin.Identity, bool) {
+			return admin.Identity{Name: "console"}, a.console.SignedIn(r)
+		},
 	})
+	a.console = console.New(console.Options{Store: a.store, Admin: a.admin, Installation: a.installation, Log: o.Log})
 	return a, a.listen()
 }
 
@@ -131,6 +137,7 @@ func (a *App) Run(ctx context.Context) error {
 			}
 		})
 	}
+	a.invite(ctx)
 	a.log.Info("ready", "public", a.PublicURL(), "admin", a.AdminURL(), "data", a.config.Load().DataDir, "after", time.Since(a.started).Round(time.Millisecond).String())
 
 	<-ctx.Done()

@@ -39,7 +39,7 @@ func (a *App) listen() error {
 	if err != nil {
 		return err
 	}
-	a.add("admin", "http", private, web.New(web.Options{Log: a.log}, a.adminRoutes(), a.admin.Routes(a.admin.Keys)), 0)
+	a.add("admin", "http", private, web.New(web.Options{Log: a.log, Fail: a.console.Fail}, a.adminRoutes(), a.admin.Routes(a.admin.Keys), a.console.Routes()), 0)
 
 	// The command line talks to a running service through a socket that only its own user can open.
 	path := filepath.Join(c.DataDir, SocketName)
@@ -49,7 +49,7 @@ func (a *App) listen() error {
 		a.log.Warn("no local socket; commands such as apikey need the service stopped, or an API key", "error", err)
 		return nil
 	}
-	a.add("local", "unix", local, web.New(web.Options{Log: a.log}, a.admin.Routes(admin.Local)), 0)
+	a.add("local", "unix", local, web.New(web.Options{Log: a.log}, a.admin.Routes(admin.Local), a.console.Local()), 0)
 	return nil
 }
 

@@ -1,17 +1,11 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"cubeconnect/admin"
 	"cubeconnect/app"
@@ -70,49 +64,12 @@ func createKey(ctx context.Context, c *config.Config, name string, tenant uint32
 	return secret, errors.Join(err, s.Close())
 }
 
-var errNoService = errors.New("no service is running")
-
 func createKeyOnline(ctx context.Context, socket, name string, tenant uint32) (string, error) {
 	body := map[string]any{"name": name}
 	if tenant != 0 {
 		body["tenant_id"] = tenant
 	}
-	b, err := json.Marshal(body)
-	if err != nil {
-		return "", err
-	}
-	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
-			if err != nil {
-				return nil, fmt.Errorf("%w: %w", errNoService, err)
-			}
-			return conn, nil
-		},
-	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://local/api/v1/api-keys", bytes.NewReader(b))
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := client.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	var answer struct {
-		Data  struct{ Key string }
-		Error struct{ Message string }
-	}
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return "", fmt.Errorf("read the service's answer: %w", err)
-	}
-	if err := json.Unmarshal(raw, &answer); err != nil {
-		return "", fmt.Errorf("the service answered %s: %w", resp.Status, err)
-	}
-	if resp.StatusCode != http.StatusCreated {
-		return "", fmt.Errorf("the service refused: %s", answer.Error.Message)
-	}
-	return answer.Data.Key, nil
+	var made struct{ Key string }
+	err := callLocal(ctx, socket, "/api/v1/api-keys", body, &made)
+	return made.Key, err
 }

@@ -18,6 +18,7 @@ import (
 type Env struct {
 	Args    []string // without the program's name
 	Environ []string
+	Stdin   io.Reader // nil: empty
 	Stdout  io.Writer
 	Stderr  io.Writer
 }
@@ -44,6 +45,7 @@ func commands() []command {
 		{"simulate", "NAME-or-FILE --to URL --app-secret S", "sign a payload and post it as Meta would", simulate, simulateFlags},
 		{"verify", "[--config FILE]", "check the database file of a stopped service", verify, withConfig},
 		{"apikey", "create --name N [--tenant ID]", "make an API key, printed once", apikey, apikeyFlags},
+		{"password", "[--config FILE]", "set the console's password: asked for, or the first line of standard input", password, withConfig},
 		{"version", "", "print version, commit and Go version", version, nil},
 	}
 }

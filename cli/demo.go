@@ -74,7 +74,7 @@ func demo(ctx context.Context, env *Env, f *flags) (err error) {
 	fmt.Fprintf(env.Stdout, "CubeConnect Webhooks, the whole round trip on loopback\n\n")
 	d.say("the appliance is up after %s", ms(time.Since(begun)))
 	d.note("public  %s   what Meta reaches", d.app.PublicURL())
-	d.note("admin   %s   API and metrics", d.app.AdminURL())
+	d.note("admin   %s   console, API and metrics", d.app.AdminURL())
 	for _, step := range []func(context.Context) error{d.setUp, d.handshake, d.message, d.repeat, d.statuses, d.retry, d.forged, d.figures} {
 		if err := step(running); err != nil {
 			return fmt.Errorf("step %d: %w", d.step, err)
@@ -84,7 +84,9 @@ func demo(ctx context.Context, env *Env, f *flags) (err error) {
 	if f.Lookup("once").Value.String() == "true" {
 		return nil
 	}
-	d.invite()
+	if err := d.invite(running); err != nil {
+		return err
+	}
 	<-ctx.Done()
 	return nil
 }
@@ -287,17 +289,26 @@ func (d *demonstration) figures(ctx context.Context) error {
 	return nil
 }
 
-func (d *demonstration) invite() {
+func (d *demonstration) invite(ctx context.Context) error {
+	console, err := d.app.SetUpURL(ctx)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(d.env.Stdout, `
-It keeps running. Try, in another terminal:
+It keeps running. Look at the console, where you choose a password first:
+
+  %s
+
+Or try, in another terminal:
 
   go run . simulate message-image --to %s --app-secret %s
   curl -s -H 'Authorization: Bearer %s' %s/api/v1/tenants/%d/deliveries
   curl -s %s/metrics | grep ^cubeconnect_
 
 Ctrl-C ends it.
-`, d.webhookURL(), demoAppSecret, demoKey, d.app.AdminURL(), d.tenant, d.app.AdminURL())
+`, console, d.webhookURL(), demoAppSecret, demoKey, d.app.AdminURL(), d.tenant, d.app.AdminURL())
 	d.receiver.print(d.env.Stdout)
+	return nil
 }
 
 // api calls the admin API and reads the answer's data.

@@ -46,6 +46,9 @@ func serve(ctx context.Context, env *Env, f *flags) error {
 	if err != nil {
 		return err
 	}
+	if err := invite(ctx, env, a); err != nil {
+		return errors.Join(err, a.Close())
+	}
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
@@ -62,6 +65,16 @@ func serve(ctx context.Context, env *Env, f *flags) error {
 	}()
 	defer close(done)
 	return a.Run(ctx)
+}
+
+// invite shows somebody at a terminal where to set the console's password, while there is none. The log
+// says so too, among other things.
+func invite(ctx context.Context, env *Env, a *app.App) error {
+	link, err := a.SetUpURL(ctx)
+	if err == nil && link != "" && isTerminal(env.Stdout) {
+		fmt.Fprintf(env.Stdout, "\nSet the console's password, within a day:\n\n  %s\n\n", link)
+	}
+	return err
 }
 
 func reloadConfig(env *Env, f *flags, a *app.App, level *slog.LevelVar, log *slog.Logger) {

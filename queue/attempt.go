@@ -3,17 +3,19 @@ package queue
 import (
 	"context"
 	"errors"
+	"time"
 
 	"cubeconnect/webhook"
 )
 
 // job is an attempt to be made.
 type job struct {
-	ctx     context.Context // ends when the attempt must be handed back
-	lane    *lane
-	due     webhook.Due
-	ep      *webhook.Endpoint
-	failing bool // the lane was failing when the attempt began
+	ctx   context.Context // ends when the attempt must be handed back
+	lane  *lane
+	due   webhook.Due
+	ep    *webhook.Endpoint
+	rank  rank          // the lane's when the attempt began
+	ahead time.Duration // likewise
 }
 
 // attempt is one that was made.
@@ -26,16 +28,13 @@ type attempt struct {
 // begin starts the attempt of a delivery. Workers are kept: a goroutine for each attempt would grow its
 // stack anew each time.
 func (q *Queue) begin(ctx context.Context, l *lane, ep *webhook.Endpoint, d webhook.Due) {
+	j := job{ctx, l, d, ep, l.rank(), l.ahead}
+	q.busy[j.rank]++
 	l.busy++
 	l.open++
-	q.busy++
 	q.unsettled++
 	if d.Conversation != 0 {
 		l.talking[d.Conversation] = d.ID
-	}
-	j := job{ctx, l, d, ep, l.isFailing()}
-	if j.failing {
-		q.failingBusy++
 	}
 	select {
 	case q.jobs <- j:
@@ -64,13 +63,14 @@ func (q *Queue) attempt(j job) {
 		q.done <- result{kind: unmade, job: j, err: err}
 		return
 	}
+	begun := time.Now()
 	outcome := q.sender.Send(j.ctx, &claim)
 	if outcome.Verdict == 0 {
 		// Handed back: it is due again at the next start.
 		q.done <- result{kind: unmade, job: j, err: context.Canceled}
 		return
 	}
-	q.done <- result{kind: answered, job: j, verdict: outcome.Verdict}
+	q.done <- result{kind: answered, job: j, verdict: outcome.Verdict, took: time.Since(begun)}
 	q.sent <- attempt{j, claim, outcome}
 }
 

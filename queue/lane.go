@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"cubeconnect/webhook"
@@ -15,6 +14,8 @@ const (
 	maxWindowBytes = 32 << 20
 	// failingAfter is how many attempts in a row must fail for an endpoint to count as failing.
 	failingAfter = 10
+	// maxProbeWait bounds the time between the end of a failing endpoint's attempt and its next.
+	maxProbeWait = time.Second
 	// maxUnsettled bounds the attempts of one endpoint that were made and are not on disk yet: those that a
 	// crash repeats beside the ones under way.
 	maxUnsettled = 256
@@ -30,15 +31,19 @@ type lane struct {
 	talking  map[webhook.Conversation]webhook.ID // in flight
 	parking  map[webhook.Conversation]int        // writes under way that park some of its deliveries
 	busy     int                                 // attempts under way
+	proof    int                                 // how many at once it answers quickly, see slots.go
 	open     int                                 // attempts whose outcome is not on disk, those under way included
 	failures int                                 // attempts that failed since the last success
+	probe    time.Time                           // when a failing one may be tried again
 	stale    bool                                // the disk may have due deliveries that are not loaded
 	held     bool                                // a conversation may be held: only the disk knows which
 	last     webhook.ID                          // the greatest fresh id seen on disk or taken from an offer
 	nextDue  time.Time                           // see timers
 	timer    int                                 // place among the timers, -1: none
-	queued   bool                                // in a ring
-	crowded  bool                                // among those that must leave slots to others
+	ahead    time.Duration                       // of our clock: that which its times on disk go by, see await
+
+	ring       *ring // that it stands in, nil: none
+	prev, next *lane // in the ring
 }
 
 func (q *Queue) lane(endpoint uint32) *lane {
@@ -52,42 +57,46 @@ func (q *Queue) lane(endpoint uint32) *lane {
 
 func (l *lane) isFailing() bool { return l.failures >= failingAfter }
 
-// mayStart reports whether the lane may have one more attempt under way. An endpoint that keeps failing
-// is only probed; any other may, beside others, hold as many slots as are still free.
+// mayStart reports whether the lane itself may have one more attempt under way. If not, the end of one of
+// its own brings it back, or the time of its next probe.
 func (q *Queue) mayStart(l *lane) bool {
-	c := q.config.Load()
-	limit := c.PerEndpoint
+	limit := max(1, q.config.Load().PerEndpoint)
 	if l.isFailing() {
 		limit = 1
 	}
-	switch {
-	case l.busy >= max(1, limit), l.open-l.busy >= maxUnsettled:
-		return false // the end of an attempt of its own brings it back
-	case !l.isFailing() && !q.hasShare(l):
-		if !l.crowded {
-			l.crowded = true
-			q.crowded = append(q.crowded, l)
-		}
+	if l.busy >= limit || l.open-l.busy >= maxUnsettled {
+		return false
+	}
+	if l.isFailing() && q.clock.now().Before(l.probe) {
+		q.timers.sooner(l, l.probe)
 		return false
 	}
 	return true
 }
 
-// hasShare reports whether the others leave the lane one more slot.
-func (q *Queue) hasShare(l *lane) bool {
-	return l.busy == q.busy || l.busy < max(1, q.config.Load().Concurrency-q.busy)
+// probeWait returns how long to leave a failing endpoint alone: the longer it fails the longer, so that its
+// backlog doesn't turn to dead letters while it is down. It is short beside the waits of the schedule.
+func (q *Queue) probeWait(l *lane, ep *webhook.Endpoint) time.Duration {
+	wait := min(time.Duration(l.failures)*time.Millisecond, maxProbeWait)
+	if longest := longest(q.schedule(ep)); longest > 0 {
+		wait = min(wait, longest/10)
+	}
+	return wait
 }
 
-// relieve brings those lanes back that had to leave slots to others and need not any longer. They are few:
-// each has an attempt under way at least.
-func (q *Queue) relieve() {
-	q.crowded = slices.DeleteFunc(q.crowded, func(l *lane) bool {
-		if l.crowded = !q.hasShare(l); l.crowded {
-			return false
-		}
-		q.enqueue(l)
-		return true
-	})
+// schedule returns an endpoint's own schedule, or everyone's.
+func (q *Queue) schedule(ep *webhook.Endpoint) webhook.Schedule {
+	if ep.Retries != nil {
+		return ep.Retries
+	}
+	return q.config.Load().Retries
+}
+
+func longest(s webhook.Schedule) (wait time.Duration) {
+	for _, w := range s {
+		wait = max(wait, w.Std())
+	}
+	return wait
 }
 
 // offer takes a fresh delivery into its lane, if nothing stands before it on disk.
@@ -190,7 +199,7 @@ func (l *lane) startable() int {
 func (q *Queue) rest(l *lane, gone bool) {
 	q.dropWindow(l, func(webhook.Due) bool { return true })
 	q.timers.set(l, time.Time{})
-	l.stale, l.failures = true, 0
+	l.stale, l.failures, l.proof = true, 0, 0
 	if gone && len(l.loaded) == 0 {
 		delete(q.lanes, l.endpoint)
 	}
@@ -201,13 +210,14 @@ func (q *Queue) load(ctx context.Context, l *lane, ep *webhook.Endpoint) {
 	if len(l.window) >= windowSize {
 		return
 	}
-	list, err := q.store.Due(l.endpoint, q.now(), windowSize-len(l.window), func(id webhook.ID) bool {
+	now := q.clock.now().Add(l.ahead)
+	list, err := q.store.Due(l.endpoint, now, windowSize-len(l.window), func(id webhook.ID) bool {
 		_, ok := l.loaded[id]
 		return ok
 	})
 	if err != nil {
 		q.log.Error("reading the schedule failed", "endpoint", l.endpoint, "error", err)
-		q.timers.set(l, q.now().Add(readRetry))
+		q.timers.set(l, q.clock.now().Add(readRetry))
 		return
 	}
 	for _, d := range list.Ready {
@@ -217,10 +227,27 @@ func (q *Queue) load(ctx context.Context, l *lane, ep *webhook.Endpoint) {
 		l.last = list.Last
 	}
 	l.stale, l.held = list.More, list.Held || len(l.parking) > 0
-	q.timers.set(l, list.Next)
+	q.await(l, ep, list.Next, now)
 	if len(list.Behind) > 0 {
 		q.park(ctx, l, ep.TenantID, webhook.ID{}, list.Behind)
 	}
+}
+
+// await sets the lane's timer to the next time on disk. One that is further away than any wait can be was
+// written before a restart, by a clock that has been set back since (or by a schedule that was longer). Then
+// the lane goes by that clock, as far as it takes to wait no longer, until none of those times is left.
+func (q *Queue) await(l *lane, ep *webhook.Endpoint, next, now time.Time) {
+	if next.IsZero() {
+		if len(l.loaded) == 0 {
+			l.ahead = 0
+		}
+		q.timers.set(l, next)
+		return
+	}
+	wait := longest(q.schedule(ep))
+	wait = max(wait+wait/10, webhook.MaxRetryAfter)
+	l.ahead += max(0, next.Sub(now.Add(wait)))
+	q.timers.set(l, next.Add(-l.ahead))
 }
 
 // unclog moves on disk what waits for attempts under way, when the window holds nothing else: other

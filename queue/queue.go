@@ -16,6 +16,7 @@ type Store interface {
 	EndpointIDs() []uint32
 	// LookupEndpoint returns nil if there is none. It doesn't touch the disk.
 	LookupEndpoint(id uint32) *webhook.Endpoint
+	EndpointStats(ctx context.Context) (map[uint32]webhook.EndpointStats, error)
 	Due(endpoint uint32, now time.Time, n int, skip func(webhook.ID) bool) (webhook.DueList, error)
 	Claim(id webhook.ID) (webhook.Claim, error)
 	// Settle stores outcomes, all or none. Without hurry it may wait for others to share a commit with.
@@ -45,7 +46,7 @@ type Options struct {
 	Config  Config
 	Log     *slog.Logger
 	Metrics *metrics.Queue
-	Now     func() time.Time // nil: [time.Now]
+	Now     func() time.Time // the wall clock, the same as the store's; nil: [time.Now]
 	// Grace is how long attempts under way may go on when Run is told to end. What has not ended then is
 	// handed back: it is due again at the next start.
 	Grace time.Duration
@@ -57,7 +58,7 @@ type Queue struct {
 	sender  Sender
 	log     *slog.Logger
 	metrics *metrics.Queue
-	now     func() time.Time
+	clock   *clock
 	grace   time.Duration
 	config  atomic.Pointer[Config]
 
@@ -67,18 +68,17 @@ type Queue struct {
 	sent  chan attempt // from workers to settle
 	done  chan result  // to Run
 
+	outages map[uint32]outage // belongs to settle
+
 	// What follows belongs to Run.
 	workers     sync.WaitGroup
 	lanes       map[uint32]*lane
-	healthy     ring
-	failing     ring
+	rings       [ranks]ring
 	timers      timers
-	crowded     []*lane // those that must leave slots to others
-	busy        int     // attempts under way
-	failingBusy int     // those of failing lanes
-	unsettled   int     // attempts whose outcome is not on disk, those under way included
-	parking     int     // writes under way that park deliveries
-	windowBytes int     // payloads held in windows
+	busy        [ranks]int // attempts under way, by the rank that their lanes had
+	unsettled   int        // attempts whose outcome is not on disk, those under way included
+	parking     int        // writes under way that park deliveries
+	windowBytes int        // payloads held in windows
 }
 
 // inbox is what other goroutines have said since Run last looked.
@@ -97,8 +97,9 @@ func New(o Options) *Queue {
 		o.Now = time.Now
 	}
 	q := &Queue{
-		store: o.Store, sender: o.Sender, log: o.Log, metrics: o.Metrics, now: o.Now, grace: o.Grace,
-		wake: make(chan struct{}, 1), jobs: make(chan job), sent: make(chan attempt, maxSettle), done: make(chan result, 64), lanes: map[uint32]*lane{},
+		store: o.Store, sender: o.Sender, log: o.Log, metrics: o.Metrics, clock: newClock(o.Now), grace: o.Grace,
+		wake: make(chan struct{}, 1), jobs: make(chan job), sent: make(chan attempt, maxSettle), done: make(chan result, 64),
+		lanes: map[uint32]*lane{}, outages: map[uint32]outage{},
 	}
 	q.inbox.woken = map[uint32]struct{}{}
 	q.Configure(o.Config)
@@ -150,9 +151,7 @@ func (q *Queue) Run(ctx context.Context) {
 	defer close(q.sent)
 	defer q.workers.Wait()
 	defer close(q.jobs)
-	for _, id := range q.store.EndpointIDs() {
-		q.stir(q.lane(id))
-	}
+	q.recall(ctx)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -172,16 +171,35 @@ func (q *Queue) Run(ctx context.Context) {
 		q.wakeDue()
 		q.start(attempts)
 		if at, ok := q.timers.next(); ok {
-			timer.Reset(max(0, at.Sub(q.now())))
+			timer.Reset(max(0, at.Sub(q.clock.now())))
 		} else {
 			timer.Stop()
 		}
 	}
 }
 
+// recall looks at the schedule of every endpoint. Those that were failing when the last process ended are
+// so from the start, and those that weren't are known.
+func (q *Queue) recall(ctx context.Context) {
+	stats, err := q.store.EndpointStats(ctx)
+	if err != nil {
+		q.log.Error("reading the endpoints' figures failed; none counts as failing", "error", err)
+	}
+	for _, id := range q.store.EndpointIDs() {
+		l := q.lane(id)
+		switch st := stats[id]; {
+		case !st.FailingSince.IsZero():
+			l.failures = failingAfter
+		case !st.LastSuccess.IsZero():
+			l.proof = 1
+		}
+		q.stir(l)
+	}
+}
+
 func (q *Queue) drain(abort func()) {
-	if q.busy > 0 {
-		q.log.Info("waiting for deliveries under way", "attempts", q.busy, "at_most", q.grace)
+	if n := q.attempts(); n > 0 {
+		q.log.Info("waiting for deliveries under way", "attempts", n, "at_most", q.grace)
 	}
 	last := time.AfterFunc(q.grace, abort)
 	defer last.Stop()
@@ -210,45 +228,13 @@ func (q *Queue) readInbox() {
 
 // wakeDue stirs the lanes in which a delivery has come due.
 func (q *Queue) wakeDue() {
-	for now := q.now(); ; {
+	for now := q.clock.now(); ; {
 		l := q.timers.due(now)
 		if l == nil {
 			return
 		}
 		q.stir(l)
 	}
-}
-
-// start begins attempts while there are slots and lanes that can use them. Failing lanes come second, and
-// get no more than half.
-func (q *Queue) start(ctx context.Context) {
-	concurrency := q.config.Load().Concurrency
-	for q.busy < concurrency {
-		l := q.healthy.pop()
-		if l == nil && q.failingBusy < max(1, concurrency/2) {
-			l = q.failing.pop()
-		}
-		if l == nil {
-			return
-		}
-		l.queued = false
-		if q.startOne(ctx, l) {
-			q.enqueue(l)
-		}
-	}
-}
-
-// enqueue gives a lane a place in its ring.
-func (q *Queue) enqueue(l *lane) {
-	switch {
-	case l.queued:
-		return
-	case l.isFailing():
-		q.failing.push(l)
-	default:
-		q.healthy.push(l)
-	}
-	l.queued = true
 }
 
 // stir makes a lane read its schedule.

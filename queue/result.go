@@ -1,6 +1,10 @@
 package queue
 
-import "cubeconnect/webhook"
+import (
+	"time"
+
+	"cubeconnect/webhook"
+)
 
 // result is what a goroutine of the queue brings back to Run.
 type result struct {
@@ -9,6 +13,7 @@ type result struct {
 	err  error
 
 	verdict  webhook.Verdict  // answered
+	took     time.Duration    // answered
 	finished webhook.Finished // settled
 	lane     *lane            // parked
 	behind   []webhook.Due    // parked
@@ -27,6 +32,7 @@ const (
 func (q *Queue) finished(r result) {
 	switch r.kind {
 	case answered:
+		q.answered(&r)
 		q.free(&r)
 		q.enqueue(r.job.lane)
 	case settled:
@@ -43,17 +49,7 @@ func (q *Queue) finished(r result) {
 func (q *Queue) free(r *result) {
 	l := r.job.lane
 	l.busy--
-	q.busy--
-	if r.job.failing {
-		q.failingBusy--
-	}
-	switch {
-	case r.verdict == webhook.Delivered:
-		l.failures = 0
-	case r.verdict != 0:
-		l.failures++
-	}
-	q.relieve()
+	q.busy[r.job.rank]--
 }
 
 // close lets go of a delivery whose attempt is over.
@@ -65,7 +61,7 @@ func (q *Queue) close(r *result) {
 	delete(l.talking, r.job.due.Conversation)
 	if r.err != nil {
 		l.stale = true // it is still in the schedule
-		q.timers.sooner(l, q.now().Add(readRetry))
+		q.timers.sooner(l, q.clock.now().Add(readRetry))
 		return
 	}
 	if r.finished.Held {
@@ -73,7 +69,7 @@ func (q *Queue) close(r *result) {
 		q.dropWindow(l, func(d webhook.Due) bool { return d.Conversation == r.job.due.Conversation })
 	}
 	if !r.finished.Due.IsZero() {
-		q.timers.sooner(l, r.finished.Due)
+		q.timers.sooner(l, r.finished.Due.Add(-l.ahead))
 	}
 	q.enqueue(l)
 }
@@ -95,7 +91,7 @@ func (q *Queue) parked(r *result) {
 	l.held, l.stale = true, true
 	if r.err != nil {
 		q.log.Error("parking deliveries failed; they are read again", "endpoint", l.endpoint, "error", r.err)
-		q.timers.sooner(l, q.now().Add(readRetry))
+		q.timers.sooner(l, q.clock.now().Add(readRetry))
 		return
 	}
 	q.enqueue(l)

@@ -6,28 +6,30 @@ import (
 )
 
 // ring is a queue of lanes that take turns.
-type ring struct {
-	lanes []*lane
-	head  int
+type ring struct{ first, last *lane }
+
+func (r *ring) push(l *lane) {
+	l.ring, l.prev = r, r.last
+	if r.last == nil {
+		r.first = l
+	} else {
+		r.last.next = l
+	}
+	r.last = l
 }
 
-func (r *ring) push(l *lane) { r.lanes = append(r.lanes, l) }
-
-func (r *ring) pop() *lane {
-	if r.head == len(r.lanes) {
-		return nil
+func (r *ring) remove(l *lane) {
+	if l.prev == nil {
+		r.first = l.next
+	} else {
+		l.prev.next = l.next
 	}
-	l := r.lanes[r.head]
-	r.lanes[r.head] = nil
-	r.head++
-	if r.head == len(r.lanes) {
-		r.lanes, r.head = r.lanes[:0], 0
-	} else if r.head > 1024 && r.head > len(r.lanes)/2 {
-		n := copy(r.lanes, r.lanes[r.head:])
-		clear(r.lanes[n:])
-		r.lanes, r.head = r.lanes[:n], 0
+	if l.next == nil {
+		r.last = l.prev
+	} else {
+		l.next.prev = l.prev
 	}
-	return l
+	l.ring, l.prev, l.next = nil, nil, nil
 }
 
 // timers is a heap of lanes by when their next delivery is due.

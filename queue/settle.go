@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"cubeconnect/webhook"
@@ -34,7 +33,7 @@ func (q *Queue) settleAll(ctx context.Context, list []attempt) {
 	settlements := make([]webhook.Settlement, len(list))
 	for i := range list {
 		a := &list[i]
-		settlements[i] = webhook.Settlement{ID: a.claim.ID, TenantID: a.claim.Endpoint.TenantID, Outcome: a.outcome, Next: q.next(&a.claim, &a.outcome)}
+		settlements[i] = webhook.Settlement{ID: a.claim.ID, TenantID: a.claim.Endpoint.TenantID, Outcome: a.outcome, Next: q.next(&a.job, &a.claim, &a.outcome)}
 	}
 	finished, err := q.persist(ctx, settlements)
 	for i := range list {
@@ -67,19 +66,15 @@ func (q *Queue) persist(ctx context.Context, list []webhook.Settlement) ([]webho
 }
 
 // next returns when a failed delivery is tried again; zero: never.
-func (q *Queue) next(c *webhook.Claim, o *webhook.Outcome) time.Time {
+func (q *Queue) next(j *job, c *webhook.Claim, o *webhook.Outcome) time.Time {
 	if o.Verdict == webhook.Delivered || o.Verdict == webhook.Refused {
 		return time.Time{}
 	}
-	schedule := c.Endpoint.Retries
-	if schedule == nil {
-		schedule = q.config.Load().Retries
-	}
-	wait, ok := schedule.Next(c.Round, o.RetryAfter)
+	wait, ok := q.schedule(c.Endpoint).Next(c.Round, o.RetryAfter)
 	if !ok && o.Verdict != webhook.Gone { // which disables the endpoint: what is left waits for better times
 		return time.Time{}
 	}
-	return q.now().Add(wait)
+	return q.clock.now().Add(j.ahead + wait)
 }
 
 func (q *Queue) report(c *webhook.Claim, o *webhook.Outcome, f webhook.Finished) {
@@ -102,26 +97,5 @@ func (q *Queue) report(c *webhook.Claim, o *webhook.Outcome, f webhook.Finished)
 			"event", c.Type, "attempts", c.Number, "reason", o.Attempt.Error, "status", o.Attempt.StatusCode)
 	case webhook.Retrying:
 		q.log.Debug("attempt failed", "delivery", c.ID, "endpoint", c.Endpoint.ID, "attempt", c.Number, "reason", o.Attempt.Error, "status", o.Attempt.StatusCode, "next", f.Due)
-	}
-}
-
-// judge disables an endpoint that wants no more, or has only failed for too long.
-func (q *Queue) judge(ctx context.Context, c *webhook.Claim, o *webhook.Outcome, f webhook.Finished) {
-	var reason string
-	limit := q.config.Load().DisableAfter
-	switch {
-	case o.Verdict == webhook.Gone:
-		reason = "the endpoint answered 410 Gone"
-	case limit > 0 && !f.FailingSince.IsZero() && q.now().Sub(f.FailingSince) >= limit:
-		reason = fmt.Sprintf("every attempt has failed since %s", f.FailingSince.UTC().Format(time.RFC3339))
-	default:
-		return
-	}
-	changed, err := q.store.DisableEndpoint(ctx, c.Endpoint.ID, reason)
-	switch {
-	case err != nil:
-		q.log.Error("disabling an endpoint failed; its next attempt tries again", "endpoint", c.Endpoint.ID, "error", err)
-	case changed:
-		q.log.Warn("endpoint disabled; its deliveries wait until it is enabled again", "tenant", c.Endpoint.TenantID, "endpoint", c.Endpoint.ID, "reason", reason)
 	}
 }

@@ -54,6 +54,7 @@
 //	stats         endpoint(4)                              running figures
 //	purge         kind(1) id(4)                            tenant(4): deleted, its records not yet gone
 //	activity      kind(1) id(4) resolution(1) begin(4)     counters of one span of time
+//	console       "login"                                  JSON: hash of the password, sessions
 //
 // # A delivery on its way
 //

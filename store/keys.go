@@ -31,6 +31,7 @@ const (
 	bStats
 	bPurge
 	bActivity
+	bConsole
 	bucketCount
 )
 
@@ -38,6 +39,7 @@ var bucketNames = [bucketCount][]byte{
 	[]byte("meta"), []byte("tenants"), []byte("accounts"), []byte("endpoints"), []byte("api_keys"), []byte("audit"), []byte("events"),
 	[]byte("deliveries"), []byte("trouble"), []byte("schedule"), []byte("held"), []byte("messages"), []byte("customers"), []byte("templates"),
 	[]byte("seen"), []byte("idempotency"), []byte("stats"), []byte("purge"), []byte("activity"),
+	[]byte("console"),
 }
 
 var allBuckets = func() (all []bucket) {

@@ -1,0 +1,167 @@
+package console
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"cubeconnect/web"
+	"cubeconnect/webhook"
+)
+
+// Store is what the pages show, and what they change where nothing but the value itself decides.
+type Store interface {
+	Tenants(ctx context.Context, p webhook.Page) (webhook.List[webhook.Tenant], error)
+	Tenant(ctx context.Context, id uint32) (webhook.Tenant, error)
+	CreateTenant(ctx context.Context, t webhook.Tenant) (webhook.Tenant, error)
+	UpdateTenant(ctx context.Context, id uint32, change func(*webhook.Tenant) error) (webhook.Tenant, error)
+	DeleteTenant(ctx context.Context, id uint32) error
+
+	Accounts(ctx context.Context, tenant uint32, p webhook.Page) (webhook.List[webhook.Account], error)
+	Account(ctx context.Context, tenant, id uint32) (webhook.Account, error)
+	CreateAccount(ctx context.Context, a webhook.Account) (webhook.Account, error)
+	UpdateAccount(ctx context.Context, tenant, id uint32, change func(*webhook.Account) error) (webhook.Account, error)
+	DeleteAccount(ctx context.Context, tenant, id uint32) error
+
+	Endpoints(ctx context.Context, tenant uint32, p webhook.Page) (webhook.List[webhook.Endpoint], error)
+	Endpoint(ctx context.Context, tenant, id uint32) (webhook.Endpoint, error)
+	CreateEndpoint(ctx context.Context, e webhook.Endpoint) (webhook.Endpoint, error)
+	DeleteEndpoint(ctx context.Context, tenant, id uint32) error
+	EndpointStats(ctx context.Context) (map[uint32]webhook.EndpointStats, error)
+
+	Events(ctx context.Context, tenant uint32, f webhook.EventFilter, p webhook.Page) (webhook.List[webhook.Event], error)
+
+	APIKeys(ctx context.Context, p webhook.Page) (webhook.List[webhook.APIKey], error)
+	DeleteAPIKey(ctx context.Context, id uint32) error
+
+	// Login returns how the administrator gets in; UpdateLogin stores what change leaves of it.
+	Login(ctx context.Context) (webhook.Login, error)
+	UpdateLogin(ctx context.Context, change func(*webhook.Login) error) error
+	// RecordNow makes what happened in the last seconds part of Activity.
+	RecordNow(ctx context.Context) error
+	Activity(ctx context.Context, s webhook.Subject, res webhook.Resolution, since, until time.Time) ([]webhook.Activity, error)
+}
+
+// Admin is the steps that the JSON API makes too.
+type Admin interface {
+	// CheckEndpoint says what is wrong with an endpoint, and if its URL is new whether that can be reached.
+	CheckEndpoint(ctx context.Context, e *webhook.Endpoint, newURL bool) webhook.FieldErrors
+	UpdateEndpoint(ctx context.Context, tenant, id uint32, change func(*webhook.Endpoint)) (webhook.Endpoint, error)
+	SetSecret(ctx context.Context, tenant, id uint32, secret webhook.Secret) error
+	// SendTest makes one attempt now, and says why it failed if it did.
+	SendTest(ctx context.Context, tenant, id uint32) (out webhook.Outcome, why string, err error)
+	CreateKey(ctx context.Context, name string, tenant uint32) (secret string, k webhook.APIKey, err error)
+	// Defaults returns what holds for endpoints without retries and a timeout of their own.
+	Defaults() (webhook.Schedule, time.Duration)
+}
+
+// Installation is what the pages say of the configuration. It holds no secret.
+type Installation struct {
+	Host        string // the public name, if the configuration knows it
+	AppSecret   bool   // there is one
+	VerifyToken bool   // likewise
+}
+
+// Options are what the console works with. Store, Admin and Installation are needed.
+type Options struct {
+	Store        Store
+	Admin        Admin
+	Installation func() Installation
+	Log          *slog.Logger     // nil: none
+	Now          func() time.Time // nil: [time.Now]
+}
+
+// Console answers requests. It is safe for concurrent use.
+type Console struct {
+	store        Store
+	admin        Admin
+	installation func() Installation
+	log          *slog.Logger
+	now          func() time.Time
+	throttle     *throttle
+	hashing      hashing
+	setUp        setUp
+	notes        notes
+}
+
+// New makes a console. It starts nothing.
+func New(o Options) *Console {
+	c := &Console{store: o.Store, admin: o.Admin, installation: o.Installation, log: o.Log, now: o.Now}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	c.throttle = newThrottle(c.now)
+	c.hashing = newHashing()
+	c.setUp = newSetUp(c.now())
+	return c
+}
+
+// Routes returns the pages' route table.
+func (c *Console) Routes() []web.Route {
+	var routes []web.Route
+	get := func(pattern string, h web.Handler) {
+		routes = append(routes, web.Route{Method: http.MethodGet, Pattern: pattern, Handler: h, Fail: c.Fail})
+	}
+	post := func(pattern string, h web.Handler) {
+		routes = append(routes, web.Route{Method: http.MethodPost, Pattern: pattern, Handler: h, Fail: c.Fail})
+	}
+	both := func(pattern string, h web.Handler) { get(pattern, h); post(pattern, h) }
+
+	get("/", c.page((*request).home))
+	get("/static/{file}", c.static)
+	post("/preferences", c.open((*request).prefer))
+
+	both("/setup", c.open((*request).setUp))
+	both("/sign-in", c.open((*request).signIn))
+	post("/sign-out", c.page((*request).signOut))
+	both("/password", c.page((*request).password))
+
+	get("/tenants", c.page((*request).tenants))
+	both("/new-tenant", c.page((*request).newTenant))
+	get(tenantPath, c.page((*request).tenant))
+	both(tenantPath+"/details", c.page((*request).editTenant))
+	both(tenantPath+"/delete", c.page((*request).deleteTenant))
+
+	get(tenantPath+"/webhook", c.page((*request).endpoints))
+	both(tenantPath+"/new-endpoint", c.page((*request).newEndpoint))
+	both(endpointPath, c.page((*request).editEndpoint))
+	both(endpointPath+"/delete", c.page((*request).deleteEndpoint))
+	both(endpointPath+"/secret", c.page((*request).newSecret))
+	both(endpointPath+"/remove-secret", c.page((*request).removeSecret))
+	post(endpointPath+"/test", c.page((*request).sendTest))
+
+	get(tenantPath+"/accounts", c.page((*request).accounts))
+	both(tenantPath+"/new-account", c.page((*request).newAccount))
+	both(accountPath, c.page((*request).editAccount))
+	both(accountPath+"/delete", c.page((*request).deleteAccount))
+
+	get("/api-keys", c.page((*request).keys))
+	both("/new-api-key", c.page((*request).newKey))
+	both("/api-keys/{key}/delete", c.page((*request).deleteKey))
+	return routes
+}
+
+const (
+	tenantPath   = "/tenants/{tenant}"
+	endpointPath = tenantPath + "/endpoints/{endpoint}"
+	accountPath  = tenantPath + "/accounts/{account}"
+)
+
+// Fail answers a request that failed: with a page where somebody looks at pages, with JSON otherwise.
+func (c *Console) Fail(w http.ResponseWriter, r *http.Request, f web.Failure) {
+	if strings.HasPrefix(r.URL.Path, "/api/") || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		web.WriteFailure(w, r, f)
+		return
+	}
+	q := c.request(w, &web.Request{Request: r})
+	_ = q.identify() // whoever it is, the page says what failed
+	if err := q.failed(f); err != nil {
+		c.log.Error("error page not rendered", "error", err)
+		web.WriteFailure(w, r, f)
+	}
+}

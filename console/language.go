@@ -1,0 +1,248 @@
+package console
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:embed locale
+var localeFiles embed.FS
+
+// language is one that the console speaks.
+type language struct {
+	Code string
+	Dir  string // of the script
+	Name string // in itself
+
+	messages  map[string]message
+	phrases   []phrase
+	plural    func(n int) string
+	months    [12]string
+	comma     string
+	templates map[string]*template.Template
+}
+
+// languages are by code; languageCodes is the order in which they are offered.
+var (
+	languageCodes = []string{"en", "ar"}
+	languages     = map[string]*language{
+		"en": newLanguage(language{
+			Code: "en", Dir: "ltr", Name: "English", plural: pluralEnglish, comma: ", ",
+			months: [12]string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"},
+		}),
+		"ar": newLanguage(language{
+			Code: "ar", Dir: "rtl", Name: "العربية", plural: pluralArabic, comma: "، ",
+			months: [12]string{"يناير", "فبراير", "مارس", "أبريل", "مايو", "يونيو", "يوليو", "أغسطس", "سبتمبر", "أكتوبر", "نوفمبر", "ديسمبر"},
+		}),
+	}
+)
+
+// newLanguage reads the words and the templates. Both are part of the program: what is wrong with them is
+// found by the first test that runs.
+func newLanguage(l language) *language {
+	readLocale(l.Code+".json", &l.messages)
+	var below map[string]map[string]string
+	readLocale("below.json", &below)
+	for _, text := range slices.Sorted(maps.Keys(below)) { // the same phrase wins each time
+		if own, ok := below[text][l.Code]; ok {
+			l.phrases = append(l.phrases, newPhrase(text, own))
+		}
+	}
+	l.templates = parseTemplates(&l)
+	return &l
+}
+
+func readLocale(name string, into any) {
+	b, err := localeFiles.ReadFile("locale/" + name)
+	if err == nil {
+		err = json.Unmarshal(b, into)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("%s: %v", name, err))
+	}
+}
+
+// message is a text, or one for each plural form.
+type message struct {
+	text  string
+	forms map[string]string
+}
+
+func (m *message) UnmarshalJSON(b []byte) error {
+	if json.Unmarshal(b, &m.text) == nil {
+		return nil
+	}
+	return json.Unmarshal(b, &m.forms)
+}
+
+// find returns a message's text, in the plural form that the argument n asks for.
+func (l *language) find(key string, args []any) (string, error) {
+	m, ok := l.messages[key]
+	if !ok {
+		return "", fmt.Errorf("%s has no message %s", l.Code, key)
+	}
+	if len(args)%2 != 0 {
+		return "", fmt.Errorf("message %s: arguments come in pairs", key)
+	}
+	if m.forms == nil {
+		return m.text, nil
+	}
+	for i := 0; i < len(args); i += 2 {
+		if n, ok := args[i+1].(int); ok && args[i] == "n" {
+			if text, ok := m.forms[l.plural(n)]; ok {
+				return text, nil
+			}
+			return m.forms["other"], nil
+		}
+	}
+	return "", fmt.Errorf("message %s needs a number n", key)
+}
+
+// text returns a message with its {names} replaced: arguments come in pairs of name and value.
+func (l *language) text(key string, args ...any) (string, error) {
+	text, err := l.find(key, args)
+	for i := 0; i+1 < len(args); i += 2 {
+		text = strings.ReplaceAll(text, "{"+fmt.Sprint(args[i])+"}", fmt.Sprint(args[i+1]))
+	}
+	return text, err
+}
+
+var backquoted = regexp.MustCompile("`([^`]*)`")
+
+// rich is like text, for the middle of a page: what stands in backquotes is code, and arguments are kept
+// from disturbing the direction of the text around them.
+func (l *language) rich(key string, args ...any) (template.HTML, error) {
+	text, err := l.find(key, args)
+	text = backquoted.ReplaceAllString(template.HTMLEscapeString(text), `<code dir="ltr">$1</code>`)
+	for i := 0; i+1 < len(args); i += 2 {
+		value, ok := args[i+1].(template.HTML)
+		if !ok {
+			value = template.HTML("<bdi>" + template.HTMLEscapeString(fmt.Sprint(args[i+1])) + "</bdi>")
+		}
+		text = strings.ReplaceAll(text, "{"+fmt.Sprint(args[i])+"}", string(value))
+	}
+	return template.HTML(text), err
+}
+
+// must is for messages of the program's own choice; of one that is missing it shows the key.
+func (l *language) must(key string, args ...any) string {
+	text, err := l.text(key, args...)
+	if err != nil {
+		return key
+	}
+	return text
+}
+
+// phrase is a sentence of another package, with {names} for what varies, and how to say it here.
+type phrase struct {
+	match *regexp.Regexp
+	names []string
+	own   string
+}
+
+var placeholder = regexp.MustCompile(`\\\{([a-z]+)\\\}`)
+
+func newPhrase(text, own string) phrase {
+	pattern := regexp.QuoteMeta(text)
+	p := phrase{own: own}
+	for _, m := range placeholder.FindAllStringSubmatch(pattern, -1) {
+		p.names = append(p.names, m[1])
+	}
+	p.match = regexp.MustCompile(`(?s)^` + placeholder.ReplaceAllString(pattern, "(.+?)") + `$`)
+	return p
+}
+
+// below says in this language what another package says in English: faults of fields, reasons of
+// failures. What it doesn't know stays as it is, as a sentence.
+func (l *language) below(text string) string {
+	for _, p := range l.phrases {
+		m := p.match.FindStringSubmatch(text)
+		if m == nil {
+			continue
+		}
+		own := p.own
+		for i, name := range p.names {
+			own = strings.ReplaceAll(own, "{"+name+"}", m[i+1])
+		}
+		return own
+	}
+	return sentence(text)
+}
+
+func sentence(text string) string {
+	if text == "" {
+		return text
+	}
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if !strings.ContainsAny(text[len(text)-1:], ".!?") {
+		text += "."
+	}
+	return text
+}
+
+func pluralEnglish(n int) string {
+	if n == 1 {
+		return "one"
+	}
+	return "other"
+}
+
+// pluralArabic is CLDR's rule for whole numbers.
+func pluralArabic(n int) string {
+	switch rest := n % 100; {
+	case n == 0:
+		return "zero"
+	case n == 1:
+		return "one"
+	case n == 2:
+		return "two"
+	case rest >= 3 && rest <= 10:
+		return "few"
+	case rest >= 11:
+		return "many"
+	}
+	return "other"
+}
+
+// time shows an instant in a zone, to the minute.
+func (l *language) time(t time.Time, zone *time.Location) template.HTML {
+	t = t.In(zone)
+	shown := fmt.Sprintf("%d %s %d%s%s", t.Day(), l.months[t.Month()-1], t.Year(), l.comma, t.Format("15:04"))
+	name, _ := t.Zone()
+	if name == "" || strings.ContainsAny(name[:1], "+-") {
+		name = "UTC" + t.Format("-07:00")
+	}
+	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s <span class="zone" dir="ltr">%s</span></time>`,
+		t.Format(time.RFC3339), template.HTMLEscapeString(shown), template.HTMLEscapeString(name)))
+}
+
+// languageOf returns the language that was chosen, or else the one that the browser prefers.
+func languageOf(r *http.Request) *language {
+	if c, err := r.Cookie(languageCookie); err == nil && languages[c.Value] != nil {
+		return languages[c.Value]
+	}
+	best, weight := languages[languageCodes[0]], 0.0
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
+		tag, params, _ := strings.Cut(strings.TrimSpace(part), ";")
+		code, _, _ := strings.Cut(strings.ToLower(tag), "-")
+		q := 1.0
+		if s, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
+			if v, err := strconv.ParseFloat(s, 64); err == nil {
+				q = v
+			}
+		}
+		if l := languages[code]; l != nil && q > weight {
+			best, weight = l, q
+		}
+	}
+	return best
+}

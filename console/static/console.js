@@ -1,0 +1,146 @@
+// What is nicer with script. Every page works without it.
+
+// copy: the button copies the text of the element that it names.
+function setUpCopy(root) {
+	if (!navigator.clipboard) return; // not over plain HTTP
+	for (const button of root.querySelectorAll("[data-copy]")) {
+		button.hidden = false;
+		const label = button.querySelector("span");
+		const text = label.textContent;
+		button.addEventListener("click", async () => {
+			const from = document.getElementById(button.dataset.copy);
+			try {
+				await navigator.clipboard.writeText(from.textContent);
+			} catch {
+				getSelection().selectAllChildren(from); // then a key press copies it
+				return;
+			}
+			label.textContent = button.dataset.done;
+			setTimeout(() => { label.textContent = text; }, 2000);
+		});
+	}
+}
+
+// tabs: sections that stand below each other become one with tabs.
+function setUpTabs(root) {
+	for (const tabs of root.querySelectorAll("[data-tabs]")) {
+		const panels = [...tabs.querySelectorAll(":scope > [data-tab]")];
+		const list = document.createElement("div");
+		list.className = "tablist";
+		list.setAttribute("role", "tablist");
+		list.setAttribute("aria-label", tabs.getAttribute("aria-label"));
+		tabs.removeAttribute("aria-label");
+		const buttons = panels.map((panel, i) => {
+			const button = document.createElement("button");
+			button.type = "button";
+			button.textContent = panel.dataset.tab;
+			button.lang = "en";
+			button.id = `tab-${panel.dataset.tab}`;
+			panel.id = `panel-${panel.dataset.tab}`;
+			button.setAttribute("role", "tab");
+			button.setAttribute("aria-controls", panel.id);
+			panel.setAttribute("role", "tabpanel");
+			panel.setAttribute("aria-labelledby", button.id);
+			button.addEventListener("click", () => select(i));
+			return button;
+		});
+		const select = (chosen) => buttons.forEach((button, i) => {
+			button.setAttribute("aria-selected", String(i === chosen));
+			button.tabIndex = i === chosen ? 0 : -1;
+			panels[i].hidden = i !== chosen;
+		});
+		list.addEventListener("keydown", (event) => {
+			const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+			if (!step) return;
+			const forward = getComputedStyle(list).direction === "rtl" ? -step : step;
+			const next = (buttons.indexOf(document.activeElement) + forward + buttons.length) % buttons.length;
+			select(next);
+			buttons[next].focus();
+		});
+		list.append(...buttons);
+		tabs.prepend(list);
+		tabs.classList.add("ready");
+		select(0);
+	}
+}
+
+// inline: a form is sent without leaving the page, and the part that it names is taken from the answer.
+function setUpInline(root) {
+	for (const form of root.querySelectorAll("form[data-inline]")) {
+		form.addEventListener("submit", async (event) => {
+			event.preventDefault();
+			const id = form.dataset.inline;
+			const button = form.querySelector("button");
+			button.disabled = true;
+			button.querySelector("span").textContent = button.dataset.busy;
+			try {
+				const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+				const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+				const part = page.getElementById(id);
+				if (!part) throw new Error("the answer is another page");
+				document.getElementById(id).replaceWith(document.adoptNode(part));
+				setUp(part);
+				(part.querySelector(".result") ?? part.querySelector("button")).focus();
+			} catch {
+				location.reload(); // signed out, or the service is away: the page itself says so
+			}
+		});
+	}
+}
+
+// all: single choices have no effect while all are chosen.
+function setUpAll(root) {
+	for (const all of root.querySelectorAll("[data-all]")) {
+		const choices = all.closest("fieldset").querySelector(".choices");
+		const show = () => {
+			choices.classList.toggle("off", all.checked);
+			for (const box of choices.querySelectorAll("input")) box.disabled = all.checked;
+		};
+		all.addEventListener("change", show);
+		show();
+	}
+}
+
+// rows: another empty one on request.
+function setUpRows(root) {
+	for (const rows of root.querySelectorAll("[data-rows]")) {
+		const button = document.createElement("button");
+		button.type = "button";
+		button.className = "button small";
+		button.textContent = rows.dataset.rows;
+		button.addEventListener("click", () => {
+			const row = rows.querySelector(".pair").cloneNode(true);
+			for (const input of row.querySelectorAll("input")) input.value = "";
+			button.before(row);
+			row.querySelector("input").focus();
+		});
+		rows.append(button);
+	}
+}
+
+// time zones: those that the browser knows are offered.
+function setUpZones(root) {
+	for (const list of root.querySelectorAll("[data-timezones]")) {
+		for (const zone of Intl.supportedValuesOf?.("timeZone") ?? []) list.append(new Option(zone, zone));
+	}
+}
+
+function setUp(root) {
+	for (const step of [setUpCopy, setUpTabs, setUpInline, setUpAll, setUpRows, setUpZones]) step(root);
+}
+
+setUp(document);
+
+// An open menu closes when one looks elsewhere.
+document.addEventListener("click", (event) => {
+	for (const menu of document.querySelectorAll("details.account[open]")) {
+		if (!menu.contains(event.target)) menu.open = false;
+	}
+});
+document.addEventListener("keydown", (event) => {
+	if (event.key !== "Escape") return;
+	for (const menu of document.querySelectorAll("details.account[open]")) {
+		menu.open = false;
+		menu.querySelector("summary").focus();
+	}
+});

@@ -1,0 +1,27 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+)
+
+// ClientAddr returns whom a client's failures are counted for: an IPv4 address, or an IPv6 network of the
+// size that one customer of a provider gets.
+func ClientAddr(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr = addr.Unmap().WithZone("")
+	if addr.Is6() {
+		if network, err := addr.Prefix(64); err == nil {
+			return network.Addr()
+		}
+	}
+	return addr
+}
