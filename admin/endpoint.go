@@ -27,15 +27,24 @@ type endpointView struct {
 	Inherited      []string          `json:"inherited"` // members that show the installation's value
 	Headers        map[string]string `json:"headers"`
 	HasSecret      bool              `json:"has_secret"`
+	OldSecretEnds  instant           `json:"old_secret_ends_at"`
 	DisabledReason nullString        `json:"disabled_reason"`
 	CreatedAt      instant           `json:"created_at"`
+}
+
+// oldSecretEnds is zero once the secret before has ended.
+func (a *API) oldSecretEnds(e *webhook.Endpoint) instant {
+	if _, ok := e.OldSecretAt(a.now()); ok {
+		return instant(e.OldSecretEnds)
+	}
+	return instant{}
 }
 
 func (a *API) viewEndpoint(e *webhook.Endpoint) endpointView {
 	v := endpointView{
 		ID: e.ID, TenantID: e.TenantID, URL: e.URL, Events: e.Events, Enabled: e.Enabled, Description: e.Description,
 		IncludeRaw: e.IncludeRaw, Retries: e.Retries, Timeout: e.Timeout, Headers: e.Headers, Inherited: []string{},
-		HasSecret: !e.Secret.IsZero(), DisabledReason: nullString(e.DisabledReason), CreatedAt: instant(e.CreatedAt),
+		HasSecret: !e.Secret.IsZero(), OldSecretEnds: a.oldSecretEnds(e), DisabledReason: nullString(e.DisabledReason), CreatedAt: instant(e.CreatedAt),
 	}
 	retries, timeout := a.defaults()
 	if v.Retries == nil {
@@ -73,7 +82,7 @@ func readEndpoint(b *web.Body) endpointChange {
 		enabled: web.Member[bool](b, "enabled"), includeRaw: web.Member[bool](b, "include_raw"),
 		retries: readRetries(b), timeout: readTimeout(b), headers: readHeaders(b),
 	}
-	b.ReadOnly("id", "tenant_id", "inherited", "has_secret", "state", "disabled_reason", "created_at", "secret")
+	b.ReadOnly("id", "tenant_id", "inherited", "has_secret", "old_secret_ends_at", "state", "disabled_reason", "created_at", "secret")
 	return ch
 }
 

@@ -103,10 +103,30 @@ func TestSecrets(t *testing.T) {
 	}
 	says(t, "the endpoint", e.get(), object{"has_secret": true})
 	signedWith(t, generated, next())
-	if again := e.newSecret(); again == generated {
+	again := e.newSecret()
+	if again == generated {
 		t.Error("the second secret is the first one")
-	} else {
-		signedWith(t, again, next())
+	}
+	d := next() // both sign, so that the receiver can be changed at leisure
+	signedWith(t, again, d)
+	if d.header.Get("X-Webhook-Signature-Previous") != hex.EncodeToString(mac([]byte(generated), d.header.Get("X-Webhook-Timestamp")+"."+string(d.body))) {
+		t.Errorf("X-Webhook-Signature-Previous %q", d.header.Get("X-Webhook-Signature-Previous"))
+	}
+	if both := strings.Fields(d.header.Get("webhook-signature")); len(both) != 2 {
+		t.Errorf("webhook-signature %q", both)
+	}
+	if ends := e.get()["old_secret_ends_at"]; ends == nil {
+		t.Error("nothing says until when the old one signs")
+	}
+	leaked := a.call("POST", e.path+"/secret", object{"overlap": "0s"}).ok(200)
+	says(t, "the answer", leaked, object{"old_secret_ends_at": nil})
+	d = next()
+	signedWith(t, leaked["secret"].(string), d)
+	if _, there := d.header["X-Webhook-Signature-Previous"]; there || len(strings.Fields(d.header.Get("webhook-signature"))) != 1 {
+		t.Error("a secret that leaked still signs")
+	}
+	for _, bad := range []any{"-1s", "31d", "soon", true} {
+		a.call("POST", e.path+"/secret", object{"overlap": bad}).invalid("overlap")
 	}
 
 	for _, own := range []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "a secret of our own", "12345678"} {

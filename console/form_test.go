@@ -191,7 +191,7 @@ func TestSecretPages(t *testing.T) {
 	b.get("/tenants").page(200).lacks(first)
 	b.get(at).page(200, first, "shown this once", "PHP", "JavaScript", "Python", "Go", "hash_hmac", "timingSafeEqual", "hmac.compare_digest", "hmac.Equal")
 	b.get(at).page(200, "Signed").lacks(first)
-	b.get(at+"/secret").page(200, "Generate a new secret?", "replaces the current secret")
+	b.get(at+"/secret").page(200, "Generate a new secret?", "signs beside it")
 	if secret() != first {
 		t.Error("asking has changed it")
 	}

@@ -97,7 +97,11 @@ func (c *Client) header(claim *webhook.Claim, at time.Time) http.Header {
 	set(headerTimestamp, s.timestamp)
 	set(headerStandardID, s.id)
 	set(headerStandardTimestamp, s.unix)
-	c.sign(set, s, claim.Body, e.Secret)
+	if old, ok := e.OldSecretAt(at); ok {
+		c.sign(set, s, claim.Body, e.Secret, old)
+	} else {
+		c.sign(set, s, claim.Body, e.Secret)
+	}
 	return h
 }
 

@@ -201,13 +201,15 @@ type endpointRecord struct {
 	Timeout        webhook.Duration  `json:"timeout"`
 	Headers        map[string]string `json:"headers,omitempty"`
 	Secret         string            `json:"secret,omitempty"`
+	OldSecret      string            `json:"old_secret,omitempty"`
+	OldSecretEnds  time.Time         `json:"old_secret_ends,omitzero"`
 	DisabledReason string            `json:"disabled_reason,omitempty"`
 	CreatedAt      time.Time         `json:"created_at"`
 }
 
 func encodeEndpoint(e webhook.Endpoint) ([]byte, error) {
 	return json.Marshal(endpointRecord{
-		e.TenantID, e.URL, e.Events, e.Enabled, e.Description, e.IncludeRaw, e.Retries, e.Timeout, e.Headers, e.Secret.Reveal(), e.DisabledReason, e.CreatedAt,
+		e.TenantID, e.URL, e.Events, e.Enabled, e.Description, e.IncludeRaw, e.Retries, e.Timeout, e.Headers, e.Secret.Reveal(), e.OldSecret.Reveal(), e.OldSecretEnds, e.DisabledReason, e.CreatedAt,
 	})
 }
 
@@ -216,7 +218,8 @@ func decodeEndpoint(id uint32, v []byte) (webhook.Endpoint, error) {
 	err := unmarshal(v, &r)
 	return webhook.Endpoint{
 		ID: id, TenantID: r.TenantID, URL: r.URL, Events: r.Events, Enabled: r.Enabled, Description: r.Description, IncludeRaw: r.IncludeRaw,
-		Retries: r.Retries, Timeout: r.Timeout, Headers: r.Headers, Secret: webhook.NewSecret(r.Secret), DisabledReason: r.DisabledReason, CreatedAt: r.CreatedAt,
+		Retries: r.Retries, Timeout: r.Timeout, Headers: r.Headers, Secret: webhook.NewSecret(r.Secret), OldSecret: webhook.NewSecret(r.OldSecret), OldSecretEnds: r.OldSecretEnds,
+		DisabledReason: r.DisabledReason, CreatedAt: r.CreatedAt,
 	}, err
 }
 

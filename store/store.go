@@ -214,12 +214,16 @@ func (s *Store) Healthy() error {
 // Size returns the bytes that the file takes of the disk, and those inside it that are free for reuse.
 func (s *Store) Size() (size, free int64) {
 	info, err := os.Stat(s.db.Path())
+	var used int64 // or once used: behind it the file has room that it never needed
+	err = errors.Join(err, s.db.View(func(b *bolt.Tx) error {
+		used = b.Size()
+		return nil
+	}))
 	if err != nil {
-		return 0, 0 // it was removed under us: other calls tell
+		return 0, 0 // it is closed, or was removed under us: other calls tell
 	}
 	st := s.db.Stats()
-	size = info.Size()
-	return size, int64(st.FreePageN+st.PendingPageN) * int64(os.Getpagesize())
+	return info.Size(), info.Size() - used + int64(st.FreePageN+st.PendingPageN)*int64(os.Getpagesize())
 }
 
 // view runs a short read transaction. Long ones would keep freed pages from being used again.

@@ -47,8 +47,32 @@ type Endpoint struct {
 	Timeout        Duration          // 0: the installation's
 	Headers        map[string]string // added to each request
 	Secret         Secret            // empty: requests are not signed
-	DisabledReason string            // why it isn't enabled; empty if a person did it or it is enabled
+	OldSecret      Secret            // the one before, which signs too until OldSecretEnds
+	OldSecretEnds  time.Time
+	DisabledReason string // why it isn't enabled; empty if a person did it or it is enabled
 	CreatedAt      time.Time
+}
+
+// SecretOverlap is how long the secret before goes on signing unless somebody says otherwise.
+const SecretOverlap = 24 * time.Hour
+
+// SetSecret changes the signing secret; a zero one removes it. For the time of the overlap requests carry
+// signatures of both, so that the receiver can be changed at leisure.
+func (e *Endpoint) SetSecret(secret Secret, overlap time.Duration, now time.Time) {
+	switch {
+	case secret == e.Secret:
+		return
+	case secret.IsZero() || e.Secret.IsZero() || overlap <= 0:
+		e.OldSecret, e.OldSecretEnds = Secret{}, time.Time{}
+	default:
+		e.OldSecret, e.OldSecretEnds = e.Secret, now.Add(overlap)
+	}
+	e.Secret = secret
+}
+
+// OldSecretAt returns the secret before the current one if it still signs.
+func (e *Endpoint) OldSecretAt(now time.Time) (old Secret, ok bool) {
+	return e.OldSecret, !e.OldSecret.IsZero() && now.Before(e.OldSecretEnds)
 }
 
 // Wants reports whether the endpoint gets events of this type.
