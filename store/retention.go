@@ -44,21 +44,39 @@ const (
 	// retainPause and retainRest are the waits between the steps of a round, and between rounds.
 	retainPause = 50 * time.Millisecond
 	retainRest  = 20 * time.Second
+	// clockJump is how far ahead of the time that passed the clock may be before it is doubted, for jumpHold.
+	clockJump = time.Hour
+	jumpHold  = 24 * time.Hour
 )
 
 // Retain removes what has expired until ctx ends, in small steps that share commits with what is coming
-// in, so that freed pages are soon used again and no commit is large.
+// in, so that freed pages are soon used again and no commit is large. When the clock jumps ahead by more
+// than an hour it removes nothing for a day: if the clock is wrong, nothing has expired.
 func (s *Store) Retain(ctx context.Context) {
 	var sw sweep
 	wait := retainPause
+	var held time.Time
+	wall, real := s.now(), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(wait):
 		}
-		more, err := s.retainStep(ctx, &sw)
 		wait = s.keep.Load().rest()
+		jump := s.now().Sub(wall) - time.Since(real)
+		wall, real = s.now(), time.Now()
+		switch {
+		case jump > clockJump:
+			held = real.Add(jumpHold)
+			s.log.Warn("the clock jumped ahead; for a day no record expires, in case it is wrong", "by", jump.Round(time.Second).String())
+		case jump < -clockJump:
+			held = time.Time{} // set right again
+		}
+		if real.Before(held) {
+			continue
+		}
+		more, err := s.retainStep(ctx, &sw)
 		switch {
 		case ctx.Err() != nil, errors.Is(err, webhook.ErrClosed):
 			return

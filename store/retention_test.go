@@ -162,3 +162,29 @@ func TestRetain(t *testing.T) {
 		equal(t, o.counts.Deliveries, 0)
 	})
 }
+
+// A clock that suddenly is a year ahead may be wrong, and then nothing has expired.
+func TestRetainDoubtsTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := openStore(t).newTenant()
+		ep := o.endpoint()
+		for _, id := range o.acceptMany(20, "a") {
+			o.succeed(id.WithOwner(ep))
+		}
+		until, cancel := context.WithCancel(ctx())
+		done := make(chan struct{})
+		go func() { defer close(done); o.Retain(until) }()
+		time.Sleep(time.Minute)
+		o.clock.advance(365 * day)
+		time.Sleep(time.Hour)
+		equal(t, len(o.events()), 20)
+		o.clock.advance(-365 * day) // set right
+		time.Sleep(2 * day)
+		equal(t, len(o.events()), 20)
+		o.clock.advance(365 * day) // it was right after all
+		time.Sleep(day + time.Hour)
+		equal(t, len(o.events()), 0)
+		cancel()
+		<-done
+	})
+}
