@@ -44,6 +44,7 @@ const (
 	prefixSize = 16   // of a record before its payload
 	growth     = 1 << 20
 	keptBuffer = 1 << 20
+	unfinished = ".new-" // in the name of a file that has no header yet
 )
 
 // ID tells the log of one run of the program from those before it.
@@ -77,6 +78,10 @@ func Names(path string) [2]string { return [2]string{path + ".wal0", path + ".wa
 func Create(path string, id ID, last uint64) (*Log, error) {
 	l := &Log{seed: seed(id), last: last}
 	for i, name := range Names(path) {
+		left, _ := filepath.Glob(name + unfinished + "*") // of a process that died in here; the pattern is a good one
+		for _, f := range left {
+			_ = os.Remove(f) // it is in nobody's way
+		}
 		f, err := createFile(name, id)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("make the write-ahead log: %w", err), l.Close())
@@ -91,7 +96,7 @@ func Create(path string, id ID, last uint64) (*Log, error) {
 
 // createFile makes a file under another name, so that under its own it always has a header.
 func createFile(name string, id ID) (_ *file, err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".new-*") // 0600
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+unfinished+"*") // 0600
 	if err != nil {
 		return nil, err
 	}
