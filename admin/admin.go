@@ -40,6 +40,8 @@ type Options struct {
 	ForbiddenHeader func(name string) bool
 	// Defaults returns the installation's retries and timeout, shown for endpoints without their own.
 	Defaults func() (webhook.Schedule, time.Duration)
+	// Parse says what the POST of an audit record means today.
+	Parse func(*webhook.Audit) webhook.Inbound
 	// Wake is called after deliveries to an endpoint may have become due in another way than by a new
 	// event. It must not block.
 	Wake func(endpoint uint32)
@@ -55,10 +57,12 @@ type API struct {
 	session   func(*http.Request) (Identity, bool)
 	forbidden func(string) bool
 	defaults  func() (webhook.Schedule, time.Duration)
+	parse     func(*webhook.Audit) webhook.Inbound
 	wake      func(uint32)
 	now       func() time.Time
 	throttle  *throttle
 	monitor   *monitor.Monitor
+	copying   atomic.Bool // a backup is under way
 
 	mu  sync.Mutex
 	ids webhook.IDs // of test events, under mu
@@ -68,7 +72,7 @@ type API struct {
 func New(o Options) *API {
 	a := &API{
 		store: o.Store, sender: o.Sender, log: o.Log, session: o.Session,
-		forbidden: o.ForbiddenHeader, defaults: o.Defaults, wake: o.Wake, now: o.Now,
+		forbidden: o.ForbiddenHeader, defaults: o.Defaults, parse: o.Parse, wake: o.Wake, now: o.Now,
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -78,6 +82,9 @@ func New(o Options) *API {
 	}
 	if a.defaults == nil {
 		a.defaults = func() (webhook.Schedule, time.Duration) { return nil, 0 }
+	}
+	if a.parse == nil {
+		a.parse = func(*webhook.Audit) webhook.Inbound { return webhook.Inbound{Unparsed: true} }
 	}
 	if a.wake == nil {
 		a.wake = func(uint32) {}

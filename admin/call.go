@@ -19,13 +19,21 @@ type handler func(*call) (web.Answer, error)
 // any lets every key in; the handler itself shows no more than who may see.
 func (a *API) any(auth Auth, h handler) web.Handler {
 	return web.JSON(func(r *web.Request) (web.Answer, error) {
-		who, err := auth(r.Request)
+		c, err := identify(auth, r)
 		if err != nil {
 			return web.Answer{}, err
 		}
-		r.Note("key", who.Name)
-		return h(&call{Request: r, who: who})
+		return h(c)
 	})
+}
+
+func identify(auth Auth, r *web.Request) (*call, error) {
+	who, err := auth(r.Request)
+	if err != nil {
+		return nil, err
+	}
+	r.Note("key", who.Name)
+	return &call{Request: r, who: who}, nil
 }
 
 // administrator lets only administrators in.

@@ -54,13 +54,16 @@ func pathOf(pattern string) string { return documented.ReplaceAllString(pattern,
 
 // answer returns the schema of an answer to a request, nil if it isn't documented.
 func (d document) answer(method, path string, status int) any {
+	if method == "HEAD" {
+		method = "GET"
+	}
 	for pattern := range d.at("paths").(map[string]any) {
 		expr := strings.ReplaceAll(pattern, "{wamid}", ".+")
 		if !regexp.MustCompile("^" + documented.ReplaceAllString(expr, "[^/]+") + "$").MatchString(path) {
 			continue
 		}
-		if method == "HEAD" {
-			method = "GET"
+		if d.at("paths", pattern, strings.ToLower(method)) == nil {
+			continue // /audit/reprocess has the form of /audit/{id}
 		}
 		res := d.deref(d.at("paths", pattern, strings.ToLower(method), "responses", fmt.Sprint(status)))
 		content, _ := res["content"].(map[string]any)

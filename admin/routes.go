@@ -58,6 +58,7 @@ func (a *API) Routes(auth Auth) []web.Route {
 
 		get("/api/v1/audit", a.any(auth, a.listAudits)),
 		get("/api/v1/audit/{id}", a.any(auth, a.getAudit)),
+		post("/api/v1/audit/reprocess", a.administrator(auth, a.reprocess)),
 		get("/api/v1/messages/{wamid...}", a.any(auth, a.getMessage)), // Meta's ids are base64: they can hold slashes
 		get("/api/v1/templates", a.any(auth, a.listTemplates)),
 		get("/api/v1/monitor", a.any(auth, a.report)),
@@ -65,6 +66,8 @@ func (a *API) Routes(auth Auth) []web.Route {
 		get("/api/v1/api-keys", a.administrator(auth, a.listKeys)),
 		post("/api/v1/api-keys", a.administrator(auth, a.createKey)),
 		remove("/api/v1/api-keys/{id}", a.administrator(auth, a.deleteKey)),
+
+		get("/api/v1/backup", a.backup(auth)),
 	}
 }
 

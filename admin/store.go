@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"cubeconnect/webhook"
@@ -55,6 +56,9 @@ type Store interface {
 
 	Audits(ctx context.Context, f webhook.AuditFilter, p webhook.Page) (webhook.List[webhook.Audit], error)
 	Audit(ctx context.Context, id webhook.ID) (webhook.Audit, error)
+	// Reprocess derives once more, with parse, what audit records mean, and does what is new in that. What it
+	// did stands, also if it is cut short.
+	Reprocess(ctx context.Context, r webhook.Reprocess, parse func(*webhook.Audit) webhook.Inbound) (webhook.Reprocessed, error)
 	// Messages returns the state of every message with this id that the tenant has (0: any tenant):
 	// normally one.
 	Messages(ctx context.Context, tenant uint32, wamid string) ([]webhook.Message, error)
@@ -65,4 +69,7 @@ type Store interface {
 	DeleteAPIKey(ctx context.Context, id uint32) error
 	// APIKeyByHash finds a key by the SHA-256 of its secret, without touching the disk.
 	APIKeyByHash(hash [32]byte) (webhook.APIKey, bool)
+
+	// Backup returns a verified copy of the database, which is gone when it is closed.
+	Backup(ctx context.Context) (*os.File, error)
 }

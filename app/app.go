@@ -84,8 +84,9 @@ func New(o Options) (_ *App, err error) {
 			err = errors.Join(err, a.Close())
 		}
 	}()
+	path := filepath.Join(o.Config.DataDir, DatabaseName)
 	if a.store, err = store.Open(store.Options{
-		Path:    filepath.Join(o.Config.DataDir, DatabaseName),
+		Path:    path,
 		Log:     o.Log,
 		Metrics: metrics.NewStore(a.registry),
 		Keep:    retention(o.Config),
@@ -93,6 +94,9 @@ func New(o Options) (_ *App, err error) {
 		RawOf:   (&rawFinder{parse: a.parse}).find,
 	}); err != nil {
 		return nil, err
+	}
+	if err := store.RemoveUnfinished(path); err != nil {
+		o.Log.Warn("what an interrupted backup left in the data folder can't be removed", "error", err)
 	}
 	metrics.RegisterSnapshot(a.registry, a.store.Snapshot)
 	metrics.NewFlows(a.registry)
@@ -105,7 +109,7 @@ func New(o Options) (_ *App, err error) {
 	})
 	a.admin = admin.New(admin.Options{
 		Store: a.store, Sender: a.egress, Log: o.Log, BootstrapKey: o.Config.Admin.APIKey, ForbiddenHeader: egress.ForbiddenHeader,
-		Defaults: a.deliveryDefaults, Wake: a.queue.Wake,
+		Defaults: a.deliveryDefaults, Parse: a.parse, Wake: a.queue.Wake,
 		Session: func(r *http.Request) (admin.Identity, bool) {
 			return admin.Identity{Name: "console"}, a.console.SignedIn(r)
 		},
