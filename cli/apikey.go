@@ -48,7 +48,7 @@ func apikey(ctx context.Context, env *Env, f *flags) error {
 
 // createKey asks the running service, or does it itself if there is none.
 func createKey(ctx context.Context, c *config.Config, name string, tenant uint32) (string, error) {
-	key, err := createKeyOnline(ctx, filepath.Join(c.DataDir, app.SocketName), name, tenant)
+	key, err := createKeyOnline(ctx, c, name, tenant)
 	if !errors.Is(err, errNoService) {
 		return key, err
 	}
@@ -64,12 +64,12 @@ func createKey(ctx context.Context, c *config.Config, name string, tenant uint32
 	return secret, errors.Join(err, s.Close())
 }
 
-func createKeyOnline(ctx context.Context, socket, name string, tenant uint32) (string, error) {
+func createKeyOnline(ctx context.Context, c *config.Config, name string, tenant uint32) (string, error) {
 	body := map[string]any{"name": name}
 	if tenant != 0 {
 		body["tenant_id"] = tenant
 	}
 	var made struct{ Key string }
-	err := callLocal(ctx, socket, "/api/v1/api-keys", body, &made)
+	err := callLocal(ctx, c, "/api/v1/api-keys", body, &made)
 	return made.Key, err
 }

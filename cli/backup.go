@@ -32,7 +32,7 @@ func backup(ctx context.Context, env *Env, f *flags) error {
 
 // copyDatabase takes the copy from the running service, or from the file if there is none.
 func copyDatabase(ctx context.Context, c *config.Config, w io.Writer) error {
-	body, err := ask(ctx, c, "GET", "/backup", nil)
+	body, err := ask(ctx, c, "GET", "/api/v1/backup", nil)
 	if errors.Is(err, errNoService) {
 		s, err := app.OpenStore(c)
 		if err != nil {

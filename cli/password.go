@@ -75,7 +75,7 @@ func readLine(in *bufio.Reader) (string, error) {
 
 // setPassword asks the running service, or does it itself if there is none.
 func setPassword(ctx context.Context, c *config.Config, pw string) error {
-	err := callLocal(ctx, filepath.Join(c.DataDir, app.SocketName), console.LocalPasswordPath, map[string]string{"password": pw}, nil)
+	err := callLocal(ctx, c, console.LocalPasswordPath, map[string]string{"password": pw}, nil)
 	if !errors.Is(err, errNoService) {
 		return err
 	}

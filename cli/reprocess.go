@@ -62,7 +62,7 @@ func reprocessWith(ctx context.Context, c *config.Config, r webhook.Reprocess) (
 	if !r.Until.IsZero() {
 		request["until"] = r.Until
 	}
-	body, err := ask(ctx, c, "POST", "/audit/reprocess", request)
+	body, err := ask(ctx, c, "POST", "/api/v1/audit/reprocess", request)
 	if errors.Is(err, errNoService) {
 		s, err := app.OpenStore(c)
 		if err != nil {

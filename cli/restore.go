@@ -20,7 +20,7 @@ func restore(ctx context.Context, env *Env, f *flags) error {
 		return err
 	}
 	// It may run although its database was moved away.
-	if body, err := ask(ctx, c, "GET", "/tenants?limit=1", nil); err == nil {
+	if body, err := ask(ctx, c, "GET", "/api/v1/tenants?limit=1", nil); err == nil {
 		return errors.Join(errors.New("a service is running on this data_dir; stop it first"), body.Close())
 	} else if !errors.Is(err, errNoService) {
 		return err

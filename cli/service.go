@@ -4,15 +4,36 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"path/filepath"
+	"time"
 
 	"cubeconnect/app"
 	"cubeconnect/config"
 )
+
+// errNoService says that nobody listens on the local socket.
+var errNoService = errors.New("no service is running")
+
+// callLocal posts to the running service and reads the answer's data; nil: they aren't wanted.
+func callLocal(ctx context.Context, c *config.Config, path string, body, data any) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	content, err := ask(ctx, c, http.MethodPost, path, body)
+	if err != nil {
+		return err
+	}
+	answer := struct{ Data any }{data}
+	err = json.NewDecoder(content).Decode(&answer)
+	if err := errors.Join(err, content.Close()); err != nil {
+		return fmt.Errorf("read the service's answer: %w", err)
+	}
+	return nil
+}
 
 // ask asks the service that runs on a data folder, through its socket. The error wraps [errNoService] if
 // there is none; an answer that is no success is an error too. The caller closes the body.
@@ -25,9 +46,12 @@ func ask(ctx context.Context, c *config.Config, method, path string, body any) (
 		}
 		content = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://local/api/v1"+path, content)
+	req, err := http.NewRequestWithContext(ctx, method, "http://local"+path, content)
 	if err != nil {
 		return nil, err
+	}
+	if content != nil {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,

@@ -20,6 +20,7 @@ const lockWait = time.Second
 
 // openFile opens the database file, or makes it.
 func openFile(path string, maxSize int) (*bolt.DB, error) {
+	seen, _ := os.Stat(path)
 	before, err := inspectFile(path)
 	fresh := errors.Is(err, fs.ErrNotExist)
 	if err == nil {
@@ -29,11 +30,14 @@ func openFile(path string, maxSize int) (*bolt.DB, error) {
 		return nil, err
 	}
 	db, err := openBolt(path, &bolt.Options{
-		// The map is an address range, not memory. Growing it takes a lock that readers share, so begin
-		// with room.
-		InitialMmapSize: 1 << 30,
+		// The map is an address range, not memory. Growing it takes a lock that readers share, and a backup
+		// is a long read: so begin with room for any file, where addresses allow it.
+		InitialMmapSize: 1 << (30 + 6*(^uint(0)>>63)),
 		MaxSize:         maxSize,
 	})
+	if now, _ := os.Stat(path); err == nil && !fresh && !os.SameFile(seen, now) {
+		return nil, errors.Join(fmt.Errorf("%s was replaced at this very moment; try again", path), db.Close())
+	}
 	if err == nil && fresh {
 		err = wal.SyncFolder(filepath.Dir(path)) // or a power cut could take the file's name with it
 	}

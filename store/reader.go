@@ -23,7 +23,10 @@ func (r *reader) get(b bucket, key []byte) []byte {
 			return row.value
 		}
 	}
-	return r.b.Bucket(b.name()).Get(key)
+	if in := r.b.Bucket(b.name()); in != nil { // an older file that is only looked at may have fewer
+		return in.Get(key)
+	}
+	return nil
 }
 
 // each calls visit with every record of a bucket, by key.
@@ -61,7 +64,9 @@ func (r *reader) cursor(b bucket) *cursor {
 			c.sources = append(c.sources, &treeSource{iter: tree.Iter()})
 		}
 	}
-	c.sources = append(c.sources, &fileSource{c: r.b.Bucket(b.name()).Cursor()})
+	if in := r.b.Bucket(b.name()); in != nil {
+		c.sources = append(c.sources, &fileSource{c: in.Cursor()})
+	}
 	return c
 }
 

@@ -38,11 +38,6 @@ func Verify(path string) (counts Counts, faults []string, err error) {
 		if err := checkSchema(b, path); err != nil {
 			return err
 		}
-		for _, name := range bucketNames {
-			if b.Bucket(name) == nil {
-				return fmt.Errorf("%s is not a CubeConnect database: it has no bucket %s", path, name)
-			}
-		}
 		st, err := readLogState(b)
 		if err != nil {
 			return err

@@ -136,7 +136,7 @@ func (l *Log) Append(build func([]byte) []byte) error {
 		l.buf = b
 	}
 	n := len(b) - prefixSize
-	if n > math.MaxUint32 {
+	if uint64(n) > math.MaxUint32 {
 		return fmt.Errorf("write-ahead log: a record of %d bytes is too large", n)
 	}
 	binary.LittleEndian.PutUint32(b[4:], uint32(n))
