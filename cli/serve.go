@@ -23,6 +23,9 @@ import (
 // less CPU under load, for some 20 MB.
 const gcPercent = 200
 
+// memoryLimit is where memory is collected as soon as it can be. Only floods of the largest POSTs come near.
+const memoryLimit = 384 << 20
+
 // loadConfig reads the configuration, and prints its problems a line each.
 func loadConfig(env *Env, f *flags) (*config.Config, error) {
 	if err := f.noArgs(); err != nil {
@@ -43,6 +46,9 @@ func serve(ctx context.Context, env *Env, f *flags) error {
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
 	}
 	level := new(slog.LevelVar)
 	level.Set(c.Log.Level)

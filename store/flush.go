@@ -21,7 +21,7 @@ const (
 	flushSize  = 4 << 20
 	flushEvery = time.Second
 	// maxAhead bounds what is in memory while the file can't keep up.
-	maxAhead = 32 << 20
+	maxAhead = 16 << 20
 	// flushRetry is the wait after the file could not be written.
 	flushRetry = time.Second
 	// thriftyRows is how many rows a transaction deletes at most that must do with few free pages.
