@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"time"
 
 	"cubeconnect/web"
@@ -21,7 +22,7 @@ func (a *API) reprocess(c *call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	c.Extend(reprocessTime)
-	done, err := a.store.Reprocess(c.Context(), r, a.parse)
+	done, err := a.Reprocess(c.Context(), r)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -32,6 +33,11 @@ func (a *API) reprocess(c *call) (web.Answer, error) {
 		Events    int `json:"events"`
 		Undecided int `json:"undecided"`
 	}(done))
+}
+
+// Reprocess derives once more what POSTs mean, and does or counts what is new in that.
+func (a *API) Reprocess(ctx context.Context, r webhook.Reprocess) (webhook.Reprocessed, error) {
+	return a.store.Reprocess(ctx, r, a.parse)
 }
 
 func readReprocess(b *web.Body) (r webhook.Reprocess) {

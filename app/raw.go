@@ -13,6 +13,11 @@ func (a *App) parse(rec *webhook.Audit) webhook.Inbound {
 	return ingress.Parse(rec.Body, rec.ReceivedAt, directory{a.store})
 }
 
+// strangers says by which ids an audit record belongs to no account today.
+func (a *App) strangers(rec *webhook.Audit) []webhook.Stranger {
+	return ingress.Strangers(rec.Body, directory{a.store})
+}
+
 // rawFinder finds Meta's own object of an event in the audit record it came from. The store asks for one
 // event after the other, and a record can have a thousand: the last one is remembered while there is memory
 // for it.

@@ -231,6 +231,9 @@ func (q *request) newAccount() error {
 		return err
 	}
 	if !q.posted() {
+		for _, name := range []string{"waba_id", "phone_number_id"} { // of a number that a webhook came for
+			f.values.Set(name, q.FormValue(name))
+		}
 		return q.render(http.StatusOK, "account", p)
 	}
 	a := webhook.Account{TenantID: t.ID}

@@ -32,6 +32,15 @@ type Store interface {
 	EndpointStats(ctx context.Context) (map[uint32]webhook.EndpointStats, error)
 
 	Events(ctx context.Context, tenant uint32, f webhook.EventFilter, p webhook.Page) (webhook.List[webhook.Event], error)
+	Event(ctx context.Context, tenant uint32, id webhook.ID) (webhook.Event, []webhook.Delivery, error)
+
+	Audits(ctx context.Context, f webhook.AuditFilter, p webhook.Page) (webhook.List[webhook.Audit], error)
+	Audit(ctx context.Context, id webhook.ID) (webhook.Audit, error)
+	// Route finds the account of Meta's ids, of which one can be empty.
+	Route(wabaID, phoneNumberID string) (tenant, account uint32, zone *time.Location, ok bool)
+	// Messages returns the state of every message with this id that the tenant has (0: any tenant).
+	Messages(ctx context.Context, tenant uint32, wamid string) ([]webhook.Message, error)
+	Templates(ctx context.Context, f webhook.TemplateFilter, p webhook.Page) (webhook.List[webhook.Template], error)
 
 	APIKeys(ctx context.Context, p webhook.Page) (webhook.List[webhook.APIKey], error)
 	DeleteAPIKey(ctx context.Context, id uint32) error
@@ -53,6 +62,8 @@ type Admin interface {
 	// SendTest makes one attempt now, and says why it failed if it did.
 	SendTest(ctx context.Context, tenant, id uint32) (out webhook.Outcome, why string, err error)
 	CreateKey(ctx context.Context, name string, tenant uint32) (secret string, k webhook.APIKey, err error)
+	// Reprocess derives once more what POSTs mean, and does what is new in that.
+	Reprocess(ctx context.Context, r webhook.Reprocess) (webhook.Reprocessed, error)
 	// Defaults returns what holds for endpoints without retries and a timeout of their own.
 	Defaults() (webhook.Schedule, time.Duration)
 }
@@ -69,8 +80,10 @@ type Options struct {
 	Store        Store
 	Admin        Admin
 	Installation func() Installation
-	Log          *slog.Logger     // nil: none
-	Now          func() time.Time // nil: [time.Now]
+	// Strangers says by which ids an audit record belongs to no account; nil: it isn't known.
+	Strangers func(*webhook.Audit) []webhook.Stranger
+	Log       *slog.Logger     // nil: none
+	Now       func() time.Time // nil: [time.Now]
 }
 
 // Console answers requests. It is safe for concurrent use.
@@ -78,6 +91,7 @@ type Console struct {
 	store        Store
 	admin        Admin
 	installation func() Installation
+	unknown      func(*webhook.Audit) []webhook.Stranger
 	log          *slog.Logger
 	now          func() time.Time
 	throttle     *throttle
@@ -88,7 +102,10 @@ type Console struct {
 
 // New makes a console. It starts nothing.
 func New(o Options) *Console {
-	c := &Console{store: o.Store, admin: o.Admin, installation: o.Installation, log: o.Log, now: o.Now}
+	c := &Console{store: o.Store, admin: o.Admin, installation: o.Installation, unknown: o.Strangers, log: o.Log, now: o.Now}
+	if c.unknown == nil {
+		c.unknown = func(*webhook.Audit) []webhook.Stranger { return nil }
+	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -139,6 +156,14 @@ func (c *Console) Routes() []web.Route {
 	both(tenantPath+"/new-account", c.page((*request).newAccount))
 	both(accountPath, c.page((*request).editAccount))
 	both(accountPath+"/delete", c.page((*request).deleteAccount))
+
+	get(tenantPath+"/templates", c.page((*request).templates))
+	get("/messages", c.page((*request).messages))
+	get("/audit", c.page((*request).audits))
+	get("/audit/{id}", c.page((*request).audit))
+	get("/audit/{id}/body", c.page((*request).auditBody))
+	post("/audit/{id}/reprocess", c.page((*request).reprocess))
+	get("/add-account", c.page((*request).addAccount))
 
 	get("/api-keys", c.page((*request).keys))
 	both("/new-api-key", c.page((*request).newKey))

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"cubeconnect/admin"
+	"cubeconnect/ingress"
 	"cubeconnect/store"
 	"cubeconnect/web"
 	"cubeconnect/webhook"
@@ -81,13 +82,59 @@ func newFixture(t *testing.T) *fixture {
 		Defaults: func() (webhook.Schedule, time.Duration) {
 			return webhook.Schedule{webhook.Duration(10 * time.Second)}, 10 * time.Second
 		},
+		Parse: func(rec *webhook.Audit) webhook.Inbound { return ingress.Parse(rec.Body, rec.ReceivedAt, directory{s}) },
 		Session: func(r *http.Request) (admin.Identity, bool) {
 			return admin.Identity{Name: "console"}, f.console.SignedIn(r)
 		},
 	})
-	f.console = New(Options{Store: s, Admin: api, Now: f.clock.now, Installation: func() Installation { return f.install }})
+	f.console = New(Options{
+		Store: s, Admin: api, Now: f.clock.now, Installation: func() Installation { return f.install },
+		Strangers: func(rec *webhook.Audit) []webhook.Stranger { return ingress.Strangers(rec.Body, directory{s}) },
+	})
 	f.h = web.New(web.Options{Fail: f.console.Fail}, api.Routes(api.Keys), f.console.Routes())
 	return f
+}
+
+// directory is the store as ingress asks it.
+type directory struct{ *store.Store }
+
+func (d directory) Account(wabaID, phoneNumberID string) (ingress.Route, bool) {
+	tenant, account, zone, ok := d.Route(wabaID, phoneNumberID)
+	return ingress.Route{Tenant: tenant, Account: account, Location: zone}, ok
+}
+
+// inbound lets a POST from Meta come in, and returns its record.
+func (f *fixture) inbound(body string) webhook.Audit {
+	f.t.Helper()
+	in := ingress.Parse([]byte(body), f.clock.now(), directory{f.store})
+	in.RemoteAddr, in.Headers = "203.0.113.9", map[string]string{"User-Agent": "facebookexternalua", "X-Hub-Signature-256": "sha256=00"}
+	_, err := f.store.Accept(f.t.Context(), &in)
+	f.ok(err)
+	list, err := f.store.Audits(f.t.Context(), webhook.AuditFilter{}, webhook.Page{Limit: 1})
+	f.ok(err)
+	r, err := f.store.Audit(f.t.Context(), list.Items[0].ID)
+	f.ok(err)
+	return r
+}
+
+// changePost is a POST with one element of changes[].
+func changePost(wabaID, field, value string) string {
+	return fmt.Sprintf(`{"object":"whatsapp_business_account","entry":[{"id":%s,"changes":[{"field":%s,"value":%s}]}]}`, jsonString(wabaID), jsonString(field), value)
+}
+
+// messagePost is one with a customer's message to a number; more is further members of the message.
+func messagePost(wabaID, phoneNumberID, id, more string) string {
+	return changePost(wabaID, "messages", fmt.Sprintf(`{"metadata":{"phone_number_id":%s},"messages":[{"from":"16505550111","id":%s,"timestamp":"1773142200","type":"text"%s}]}`, jsonString(phoneNumberID), jsonString(id), more))
+}
+
+// statusPost is one with a status of a message; more is further members of the status.
+func statusPost(wabaID, phoneNumberID, id, word, more string) string {
+	return changePost(wabaID, "messages", fmt.Sprintf(`{"metadata":{"phone_number_id":%s},"statuses":[{"id":%s,"recipient_id":"16505550111","status":%s,"timestamp":"1773142205"%s}]}`, jsonString(phoneNumberID), jsonString(id), jsonString(word), more))
+}
+
+// templatePost is one with a change of a template's state; more is further members of it.
+func templatePost(wabaID, name, event, more string) string {
+	return changePost(wabaID, "message_template_status_update", fmt.Sprintf(`{"event":%s,"message_template_name":%s,"message_template_language":"en_US"%s}`, jsonString(event), jsonString(name), more))
 }
 
 // withPassword sets goodPassword.

@@ -70,12 +70,15 @@ func (q *request) navigation(t *webhook.Tenant, active string) (groups []navGrou
 		groups = append(groups, navGroup{Title: t.Name, Name: true, Items: []navItem{
 			item("nav.webhook", "webhook", at+"/webhook"),
 			item("nav.accounts", "phone", at+"/accounts"),
+			item("nav.templates", "template", at+"/templates"),
 			item("nav.details", "settings", at+"/details"),
 		}})
 	}
 	return append(groups, navGroup{Title: q.lang.must("nav.installation"), Items: []navItem{
 		item("nav.tenants", "tenants", "/tenants"),
 		item("nav.keys", "key", "/api-keys"),
+		item("nav.messages", "message", "/messages"),
+		item("nav.audit", "audit", "/audit"),
 	}})
 }
 

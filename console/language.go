@@ -215,8 +215,16 @@ func pluralArabic(n int) string {
 
 // time shows an instant in a zone, to the minute.
 func (l *language) time(t time.Time, zone *time.Location) template.HTML {
-	t = t.In(zone)
-	shown := fmt.Sprintf("%d %s %d%s%s", t.Day(), l.months[t.Month()-1], t.Year(), l.comma, t.Format("15:04"))
+	return l.stamp(t.In(zone), "15:04")
+}
+
+// instant shows one in a zone, to the second.
+func (l *language) instant(t time.Time, zone *time.Location) template.HTML {
+	return l.stamp(t.In(zone), "15:04:05")
+}
+
+func (l *language) stamp(t time.Time, clock string) template.HTML {
+	shown := fmt.Sprintf("%d %s %d%s%s", t.Day(), l.months[t.Month()-1], t.Year(), l.comma, t.Format(clock))
 	name, _ := t.Zone()
 	if name == "" || strings.ContainsAny(name[:1], "+-") {
 		name = "UTC" + t.Format("-07:00")

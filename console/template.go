@@ -54,13 +54,14 @@ func parseTemplates(l *language) map[string]*template.Template {
 //	args NAME VALUE ...      what a part is given
 //	field FORM NAME ARGS...  what the parts input, check and choice are given, with value and faults
 //	time INSTANT ZONE        a <time>
+//	instant INSTANT ZONE     likewise, to the second
 //	utc                      a zone
 //	count N                  a number with separators
 //	asset NAME               the path of a file in static/
 func functions(l *language) template.FuncMap {
 	return template.FuncMap{
 		"t": l.text, "rich": l.rich, "below": l.below, "args": arguments, "field": fieldArguments,
-		"time": l.time, "utc": func() *time.Location { return time.UTC }, "count": grouped, "asset": assetPath,
+		"time": l.time, "instant": l.instant, "utc": func() *time.Location { return time.UTC }, "count": grouped, "asset": assetPath,
 	}
 }
 

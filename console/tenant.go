@@ -2,6 +2,8 @@ package console
 
 import (
 	"net/http"
+	"net/url"
+	"strings"
 
 	"cubeconnect/webhook"
 )
@@ -17,6 +19,15 @@ type pager struct {
 	Path  string
 	First bool   // this is the first page
 	Next  string // the cursor of the next; empty: this is the last
+}
+
+// NextURL returns where the next page is. Path can have a query of its own.
+func (p pager) NextURL() string {
+	sep := "?"
+	if strings.Contains(p.Path, "?") {
+		sep = "&"
+	}
+	return p.Path + sep + "cursor=" + url.QueryEscape(p.Next)
 }
 
 func (q *request) tenants() error {

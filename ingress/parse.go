@@ -21,13 +21,34 @@ const firstPayload = 1 << 10
 // Whatever the body is, Parse returns: elements that can't be understood lead to nothing and spoil no
 // other. Among members of the same name the last one counts.
 func Parse(body []byte, receivedAt time.Time, dir Directory) webhook.Inbound {
-	in := webhook.Inbound{ReceivedAt: receivedAt, Body: body}
+	p := parser{in: &webhook.Inbound{ReceivedAt: receivedAt, Body: body}, dir: dir}
+	p.read(body)
+	return *p.in
+}
+
+// MaxStrangers bounds what [Strangers] returns.
+const MaxStrangers = 20
+
+// Strangers returns by which ids the changes in a body belong to no account, each pair once.
+func Strangers(body []byte, dir Directory) (found []webhook.Stranger) {
+	p := parser{in: &webhook.Inbound{}, dir: dir, strange: func(wabaID, phoneNumberID string) {
+		s := webhook.Stranger{WABAID: strings.Clone(wabaID), PhoneNumberID: phoneNumberID}
+		if len(found) < MaxStrangers && !slices.Contains(found, s) {
+			found = append(found, s)
+		}
+	}}
+	p.read(body)
+	return found
+}
+
+// read goes through a body.
+func (p *parser) read(body []byte) {
 	// A copy, for body is lent. What items keep is copied again, or one id that somebody remembers
 	// would keep a whole batch in memory.
 	doc, ok := readDocument(string(body))
 	if !ok || doc.root().kind() != isObject {
-		in.Unparsed = true
-		return in
+		p.in.Unparsed = true
+		return
 	}
 	var object string
 	var entries value
@@ -40,10 +61,9 @@ func Parse(body []byte, receivedAt time.Time, dir Directory) webhook.Inbound {
 		}
 	})
 	if object == whatsApp {
-		p := parser{in: &in, dir: dir, out: payload{make([]byte, 0, firstPayload)}}
+		p.out = payload{make([]byte, 0, firstPayload)}
 		elements(entries, p.entry)
 	}
-	return in
 }
 
 // parser carries one body's way from Meta's changes to items.
@@ -52,6 +72,8 @@ type parser struct {
 	dir      Directory
 	out      payload   // reused from item to item
 	contacts []contact // likewise, from change to change
+
+	strange func(wabaID, phoneNumberID string) // nil: nobody asks
 }
 
 // change is an element of changes[] whose account is known.
@@ -147,7 +169,12 @@ func (p *parser) route(c *change) (known bool) {
 	}
 	if !known {
 		// partner_solutions concerns a business portfolio, hence no account of anybody.
-		p.in.Unrouted = p.in.Unrouted || c.field != "partner_solutions"
+		if c.field != "partner_solutions" {
+			p.in.Unrouted = true
+			if p.strange != nil {
+				p.strange(c.wabaID, c.phoneNumberID)
+			}
+		}
 		return false
 	}
 	if c.Location == nil {

@@ -131,6 +131,43 @@ func TestParseRoutes(t *testing.T) {
 	}
 }
 
+func TestStrangers(t *testing.T) {
+	directory := accounts{{"100", "11"}: {Tenant: 9, Account: 1}, {"100", ""}: {Tenant: 9, Account: 1}}
+	entry := func(id, field, value string) string {
+		return `{"id":"` + id + `","changes":[{"field":"` + field + `","value":` + value + `}]}`
+	}
+	number := func(id string) string { return `{"metadata":{"phone_number_id":"` + id + `"}}` }
+	var many []string
+	for i := range 2 * MaxStrangers {
+		many = append(many, entry("1"+fmt.Sprint(i), "calls", "{}"))
+	}
+	for name, test := range map[string]struct {
+		entries []string
+		want    []webhook.Stranger
+	}{
+		"Known":         {[]string{entry("100", "messages", number("11")), entry("100", "account_update", "{}")}, nil},
+		"Number":        {[]string{entry("100", "messages", number("12"))}, []webhook.Stranger{{WABAID: "100", PhoneNumberID: "12"}}},
+		"Once":          {[]string{entry("200", "calls", "{}"), entry("100", "messages", number("11")), entry("200", "flows", "{}")}, []webhook.Stranger{{WABAID: "200"}}},
+		"WABAInside":    {[]string{entry("777", "account_update", `{"waba_info":{"waba_id":"300"}}`)}, []webhook.Stranger{{WABAID: "300"}}},
+		"Portfolio":     {[]string{entry("777", "partner_solutions", "{}")}, nil},
+		"NoID":          {[]string{entry("", "messages", "{}")}, []webhook.Stranger{{}}},
+		"NothingInside": {[]string{`{"id":"200","changes":[{}]}`}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := `{"object":"whatsapp_business_account","entry":[` + strings.Join(test.entries, ",") + `]}`
+			if got := Strangers([]byte(body), directory); !reflect.DeepEqual(got, test.want) {
+				t.Errorf("%v, want %v", got, test.want)
+			}
+		})
+	}
+	if got := Strangers([]byte(`{"object":"whatsapp_business_account","entry":[`+strings.Join(many, ",")+`]}`), directory); len(got) != MaxStrangers {
+		t.Errorf("%d strangers", len(got))
+	}
+	if got := Strangers([]byte("hello"), directory); got != nil {
+		t.Errorf("%v", got)
+	}
+}
+
 // TestParseAccountUpdateByWABAInfo: partner events name the WABA inside, entry.id is a portfolio.
 func TestParseAccountUpdateByWABAInfo(t *testing.T) {
 	directory := accounts{{"398712345600011", ""}: {Tenant: 4, Account: 8}}

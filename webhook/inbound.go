@@ -18,6 +18,9 @@ type Inbound struct {
 	Unparsed, Unrouted bool
 }
 
+// Stranger is what a change names that belongs to no known account. One of the ids can be empty.
+type Stranger struct{ WABAID, PhoneNumberID string }
+
 // Item is one element of an inbound POST that may change something for a tenant.
 type Item struct {
 	TenantID  uint32
