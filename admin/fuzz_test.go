@@ -37,6 +37,9 @@ func FuzzRequest(f *testing.F) {
 			target += "?" + query
 		}
 		w := x.request(t, r.Method, target, bootstrapKey, strings.NewReader(body))
+		if r.Pattern == "/api/v1/backup" && w.Code == 200 {
+			return // a database is no answer either
+		}
 		var envelope struct{ Success *bool }
 		if err := json.Unmarshal(w.Body.Bytes(), &envelope); err != nil || envelope.Success == nil || *envelope.Success != (w.Code < 300) {
 			t.Errorf("%s %s: %d %s: %v", r.Method, target, w.Code, w.Body, err)
