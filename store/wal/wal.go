@@ -21,7 +21,7 @@
 //
 // All integers are little endian. The checksum (CRC-32C) covers the id of the log and all that follows
 // it. Numbers ascend by one. A file ends with the first record that is not whole or doesn't have the
-// number that is next.
+// number that is next; to be sure of that, a prefix of zeros is written behind each record.
 package wal
 
 import (
@@ -132,9 +132,6 @@ func (l *Log) Last() uint64 { return l.last }
 func (l *Log) Append(build func([]byte) []byte) error {
 	var prefix [prefixSize]byte
 	b := build(append(l.buf[:0], prefix[:]...))
-	if cap(b) <= keptBuffer {
-		l.buf = b
-	}
 	n := len(b) - prefixSize
 	if uint64(n) > math.MaxUint32 {
 		return fmt.Errorf("write-ahead log: a record of %d bytes is too large", n)
@@ -142,12 +139,17 @@ func (l *Log) Append(build func([]byte) []byte) error {
 	binary.LittleEndian.PutUint32(b[4:], uint32(n))
 	binary.LittleEndian.PutUint64(b[8:], l.last+1)
 	binary.LittleEndian.PutUint32(b, crc32.Update(l.seed, castagnoli, b[4:]))
+	// What lay behind it is no record any more, whatever it was: a record never leads on to older remains.
+	b = append(b, make([]byte, prefixSize)...)
 	f := l.files[l.now]
 	if err := f.write(b); err != nil {
 		l.dirty = true
 		return fmt.Errorf("write-ahead log: %w", err)
 	}
-	f.end += int64(len(b))
+	f.end += int64(len(b) - prefixSize)
+	if cap(b) <= keptBuffer {
+		l.buf = b
+	}
 	l.last++
 	l.dirty = false
 	return nil
