@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 
 	"cubeconnect/web"
@@ -67,13 +68,21 @@ func (a *API) retryDelivery(c *call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if err := a.store.Retry(c.Context(), c.tenant, id); err != nil {
+	if err := a.Retry(c.Context(), c.tenant, id); err != nil {
 		return web.Answer{}, err
 	}
-	a.wake(id.Owner())
 	d, _, err := a.store.Delivery(c.Context(), c.tenant, id)
 	if err != nil {
 		return web.Answer{}, err
 	}
 	return web.Accepted(viewDelivery(&d))
+}
+
+// Retry makes one delivery due now: see [Store].
+func (a *API) Retry(ctx context.Context, tenant uint32, id webhook.ID) error {
+	err := a.store.Retry(ctx, tenant, id)
+	if err == nil {
+		a.wake(id.Owner())
+	}
+	return err
 }

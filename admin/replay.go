@@ -50,6 +50,15 @@ func (a *API) replay(c *call) (web.Answer, error) {
 	}{count})
 }
 
+// ReplayPart makes one step of a replay: see [Store].
+func (a *API) ReplayPart(ctx context.Context, tenant uint32, r webhook.Replay, cursor string) (count int, next string, err error) {
+	count, next, err = a.store.ReplayPart(ctx, tenant, r, cursor)
+	if count > 0 && !r.DryRun {
+		a.wakeAll(context.WithoutCancel(ctx), tenant, r.EndpointID)
+	}
+	return count, next, err
+}
+
 func readReplay(b *web.Body) (r webhook.Replay) {
 	status := ""
 	if s := web.Member[string](b, "status"); s != nil {

@@ -74,6 +74,9 @@ func viewTest(out *webhook.Outcome, event webhook.ID) testView {
 	return v
 }
 
+// Explain says to a person why an attempt failed and where to look.
+func (a *API) Explain(at *webhook.Attempt) string { return errorWords(at) }
+
 // errorWords says to a person why an attempt failed and where to look.
 func errorWords(at *webhook.Attempt) string {
 	switch at.Error {

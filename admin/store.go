@@ -53,6 +53,8 @@ type Store interface {
 	Retry(ctx context.Context, tenant uint32, id webhook.ID) error
 	// Replay does the same to every ended delivery that matches and returns how many there are.
 	Replay(ctx context.Context, tenant uint32, r webhook.Replay) (int, error)
+	// ReplayPart does a step of that, from a cursor on, and returns where the next one begins; empty: nowhere.
+	ReplayPart(ctx context.Context, tenant uint32, r webhook.Replay, cursor string) (count int, next string, err error)
 
 	Audits(ctx context.Context, f webhook.AuditFilter, p webhook.Page) (webhook.List[webhook.Audit], error)
 	Audit(ctx context.Context, id webhook.ID) (webhook.Audit, error)

@@ -114,7 +114,9 @@ func New(o Options) (_ *App, err error) {
 			return admin.Identity{Name: "console"}, a.console.SignedIn(r)
 		},
 	})
-	a.console = console.New(console.Options{Store: a.store, Admin: a.admin, Installation: a.installation, Strangers: a.strangers, Log: o.Log})
+	a.console = console.New(console.Options{
+		Store: a.store, Admin: a.admin, Installation: a.installation, Strangers: a.strangers, Header: a.egress.Header, Match: egress.Match, Log: o.Log,
+	})
 	return a, a.listen()
 }
 

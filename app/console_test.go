@@ -253,3 +253,56 @@ func TestSetUpLinkOfEachStart(t *testing.T) {
 	}
 	s.end()
 }
+
+// A person finds a dead letter in the browser, sees why, checks its signature, and replays it.
+func TestConsoleReplay(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "")
+	r := receive(t)
+	b := s.browser()
+	b.post("/setup", "token", strings.TrimPrefix(s.setUpLink(), "/setup?token="), "password", consolePassword, "again", consolePassword).leads("/tenants")
+	b.post("/new-tenant", "name", "Oasis Trading", "timezone", "Asia/Riyadh").leads("/tenants/1/webhook")
+	b.post("/tenants/1/new-endpoint", "url", r.url, "events", "*", "enabled", "yes").leads("/tenants/1/endpoints/1")
+	b.post("/tenants/1/endpoints/1/secret").leads("/tenants/1/endpoints/1")
+	b.post("/tenants/1/new-account", "name", "Support", "waba_id", waba1, "phone_number_id", phone1).leads("/tenants/1/accounts/1")
+	r.fails(2, 500)
+	s.meta(text(customer, "wamid.1", "hello"))
+	n := &tenant{s.appliance, 1, "/tenants/1"}
+	dead := n.delivery("failed")
+	at := "/tenants/1/deliveries/" + dead["id"].(string)
+	for _, find := range []string{"wamid.1", customer, dead["event_id"].(string)} {
+		if page := b.get("/tenants/1/deliveries?status=failed&find="+url.QueryEscape(find)).shows(200, "HTTP 500"); !strings.Contains(string(page.raw), `href="`+at+`"`) {
+			t.Errorf("%s leads elsewhere", find)
+		}
+	}
+	b.get(at).shows(200, "Attempt 2", "HTTP 500", "Its own log says why", "curl -sS")
+	if got := b.request("GET", b.admin+at+"/body", nil); string(got.raw) != string(r.requests()[0].body) {
+		t.Errorf("the body is %s", got.raw)
+	}
+
+	came := r.requests()[1]
+	var lines []string
+	for name := range came.header {
+		lines = append(lines, name+": "+came.header.Get(name))
+	}
+	check := func(body string, words ...string) {
+		t.Helper()
+		b.post("/tenants/1/verify", "endpoint", "1", "headers", strings.Join(lines, "\n"), "body", body).shows(200, words...)
+	}
+	check(string(came.body), "The signature is right")
+	check(strings.ReplaceAll(string(came.body), `":`, `": `), "has to refuse", "the same JSON written anew")
+
+	b.post(at + "/replay").leads(at)
+	n.delivery("succeeded")
+	b.get(at).shows(200, "Delivered", "Attempt 3")
+
+	r.fails(2, 500)
+	s.meta(text(customer, "wamid.2", "again"))
+	n.ended(2)
+	b.get("/tenants/1/replay?status=failed").shows(200, "1 delivery matches")
+	b.post("/tenants/1/replay", "status", "failed").shows(200, "1 delivery is on its way again")
+	n.ended(2)
+	r.wait(6)
+	b.get("/tenants/1/deliveries?status=failed").shows(200, "No delivery matches")
+	s.end()
+}

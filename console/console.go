@@ -33,6 +33,9 @@ type Store interface {
 
 	Events(ctx context.Context, tenant uint32, f webhook.EventFilter, p webhook.Page) (webhook.List[webhook.Event], error)
 	Event(ctx context.Context, tenant uint32, id webhook.ID) (webhook.Event, []webhook.Delivery, error)
+	EventsOf(ctx context.Context, tenant uint32, wamid string) ([]webhook.Event, error)
+	Deliveries(ctx context.Context, tenant uint32, f webhook.DeliveryFilter, p webhook.Page) (webhook.List[webhook.Delivery], error)
+	Delivery(ctx context.Context, tenant uint32, id webhook.ID) (webhook.Delivery, webhook.Event, error)
 
 	Audits(ctx context.Context, f webhook.AuditFilter, p webhook.Page) (webhook.List[webhook.Audit], error)
 	Audit(ctx context.Context, id webhook.ID) (webhook.Audit, error)
@@ -61,6 +64,11 @@ type Admin interface {
 	SetSecret(ctx context.Context, tenant, id uint32, secret webhook.Secret) error
 	// SendTest makes one attempt now, and says why it failed if it did.
 	SendTest(ctx context.Context, tenant, id uint32) (out webhook.Outcome, why string, err error)
+	// Explain says to a person why an attempt failed.
+	Explain(at *webhook.Attempt) string
+	// Retry makes one delivery due now, ReplayPart some of those that match.
+	Retry(ctx context.Context, tenant uint32, id webhook.ID) error
+	ReplayPart(ctx context.Context, tenant uint32, r webhook.Replay, cursor string) (count int, next string, err error)
 	CreateKey(ctx context.Context, name string, tenant uint32) (secret string, k webhook.APIKey, err error)
 	// Reprocess derives once more what POSTs mean, and does what is new in that.
 	Reprocess(ctx context.Context, r webhook.Reprocess) (webhook.Reprocessed, error)
@@ -75,15 +83,19 @@ type Installation struct {
 	VerifyToken bool   // likewise
 }
 
-// Options are what the console works with. Store, Admin and Installation are needed.
+// Options are what the console works with. Strangers, Log and Now need not be there.
 type Options struct {
 	Store        Store
 	Admin        Admin
 	Installation func() Installation
 	// Strangers says by which ids an audit record belongs to no account; nil: it isn't known.
 	Strangers func(*webhook.Audit) []webhook.Stranger
-	Log       *slog.Logger     // nil: none
-	Now       func() time.Time // nil: [time.Now]
+	// Header returns what an attempt at an instant is sent with.
+	Header func(c *webhook.Claim, at time.Time) http.Header
+	// Match says which signatures of a header a secret has made over a body, whatever their age.
+	Match func(secret webhook.Secret, h http.Header, body []byte) (own, previous, standard bool)
+	Log   *slog.Logger     // nil: none
+	Now   func() time.Time // nil: [time.Now]
 }
 
 // Console answers requests. It is safe for concurrent use.
@@ -92,6 +104,8 @@ type Console struct {
 	admin        Admin
 	installation func() Installation
 	unknown      func(*webhook.Audit) []webhook.Stranger
+	header       func(*webhook.Claim, time.Time) http.Header
+	match        func(webhook.Secret, http.Header, []byte) (own, previous, standard bool)
 	log          *slog.Logger
 	now          func() time.Time
 	throttle     *throttle
@@ -102,7 +116,7 @@ type Console struct {
 
 // New makes a console. It starts nothing.
 func New(o Options) *Console {
-	c := &Console{store: o.Store, admin: o.Admin, installation: o.Installation, unknown: o.Strangers, log: o.Log, now: o.Now}
+	c := &Console{store: o.Store, admin: o.Admin, installation: o.Installation, unknown: o.Strangers, header: o.Header, match: o.Match, log: o.Log, now: o.Now}
 	if c.unknown == nil {
 		c.unknown = func(*webhook.Audit) []webhook.Stranger { return nil }
 	}
@@ -165,6 +179,16 @@ func (c *Console) Routes() []web.Route {
 	post("/audit/{id}/reprocess", c.page((*request).reprocess))
 	get("/add-account", c.page((*request).addAccount))
 
+	get(tenantPath+"/deliveries", c.page((*request).deliveries))
+	get(deliveryPath, c.page((*request).delivery))
+	get(deliveryPath+"/body", c.page((*request).deliveryBody))
+	post(deliveryPath+"/replay", c.page((*request).replayDelivery))
+	both(tenantPath+"/replay", c.page((*request).replay))
+	get(tenantPath+"/events", c.page((*request).events))
+	get(eventPath, c.page((*request).eventPage))
+	get(eventPath+"/payload", c.page((*request).eventPayload))
+	both(tenantPath+"/verify", c.page((*request).checkSignature))
+
 	get("/api-keys", c.page((*request).keys))
 	both("/new-api-key", c.page((*request).newKey))
 	both("/api-keys/{key}/delete", c.page((*request).deleteKey))
@@ -175,6 +199,8 @@ const (
 	tenantPath   = "/tenants/{tenant}"
 	endpointPath = tenantPath + "/endpoints/{endpoint}"
 	accountPath  = tenantPath + "/accounts/{account}"
+	deliveryPath = tenantPath + "/deliveries/{delivery}"
+	eventPath    = tenantPath + "/events/{event}"
 )
 
 // Fail answers a request that failed: with a page where somebody looks at pages, with JSON otherwise.

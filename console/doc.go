@@ -14,7 +14,7 @@
 //   - a line in request.navigation, if one gets there from everywhere;
 //   - a line in the tests' list of pages, which renders it in both languages.
 //
-// The templates' functions are listed in template.go, what they share is in html/part.html. Forms are
-// parsed into a form, which gives each field back its value and its faults; one that worked redirects,
-// with a note that the next page shows once.
+// The templates' functions are listed in template.go, what they share is in html/part.html and
+// html/list.html. Forms are parsed into a form, which gives each field back its value and its faults; one
+// that worked redirects, with a note that the next page shows once.
 package console

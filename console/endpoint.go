@@ -92,6 +92,7 @@ func (q *request) endpointOf() (t webhook.Tenant, e webhook.Endpoint, err error)
 type endpointPage struct {
 	frame
 	Form     form
+	Tenant   string // the tenant's path
 	Cancel   string
 	Groups   []eventGroup
 	Others   []string // events that the groups don't have, and that stay
@@ -156,7 +157,7 @@ func (q *request) endpointPage(t *webhook.Tenant, e *webhook.Endpoint, f form) (
 	at := tenantURL(t.ID)
 	retries, timeout := q.c.admin.Defaults()
 	p := &endpointPage{
-		frame: q.frameOf(t, q.lang.must("endpoint.new"), at+"/webhook"), Form: f, Cancel: at + "/webhook",
+		frame: q.frameOf(t, q.lang.must("endpoint.new"), at+"/webhook"), Form: f, Tenant: at, Cancel: at + "/webhook",
 		Groups: eventGroups, Retries: joined(retries), Timeout: webhook.Duration(timeout).String(), Endpoint: e, Samples: samples,
 	}
 	if e == nil {

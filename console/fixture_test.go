@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"cubeconnect/admin"
+	"cubeconnect/egress"
 	"cubeconnect/ingress"
 	"cubeconnect/store"
 	"cubeconnect/web"
@@ -33,13 +34,17 @@ var begun = time.Date(2026, 3, 10, 11, 30, 0, 0, time.UTC)
 
 // fixture is the console beside the API, on a real store.
 type fixture struct {
-	t       *testing.T
+	t       testing.TB
 	store   *store.Store
 	console *Console
 	h       http.Handler
 	sender  *fakeSender
 	clock   *clock
 	install Installation
+	woken   []uint32 // endpoints
+
+	event, delivery string // ids of a hostileFixture
+	made            int    // messages
 
 	sessions atomic.Int64
 }
@@ -62,7 +67,7 @@ func (s *fakeSender) CheckURL(_ context.Context, url string) error {
 }
 
 // newFixture makes a console without a password.
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{t: t, sender: &fakeSender{}, clock: &clock{}}
 	f.clock.ns.Store(begun.UnixNano())
@@ -83,6 +88,7 @@ func newFixture(t *testing.T) *fixture {
 			return webhook.Schedule{webhook.Duration(10 * time.Second)}, 10 * time.Second
 		},
 		Parse: func(rec *webhook.Audit) webhook.Inbound { return ingress.Parse(rec.Body, rec.ReceivedAt, directory{s}) },
+		Wake:  func(endpoint uint32) { f.woken = append(f.woken, endpoint) },
 		Session: func(r *http.Request) (admin.Identity, bool) {
 			return admin.Identity{Name: "console"}, f.console.SignedIn(r)
 		},
@@ -90,6 +96,7 @@ func newFixture(t *testing.T) *fixture {
 	f.console = New(Options{
 		Store: s, Admin: api, Now: f.clock.now, Installation: func() Installation { return f.install },
 		Strangers: func(rec *webhook.Audit) []webhook.Stranger { return ingress.Strangers(rec.Body, directory{s}) },
+		Header:    egress.New(egress.Options{}).Header, Match: egress.Match,
 	})
 	f.h = web.New(web.Options{Fail: f.console.Fail}, api.Routes(api.Keys), f.console.Routes())
 	return f
@@ -179,7 +186,7 @@ func (f *fixture) signedIn() *browser {
 
 type answer struct {
 	*httptest.ResponseRecorder
-	t    *testing.T
+	t    testing.TB
 	what string
 	set  map[string]*http.Cookie
 }

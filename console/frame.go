@@ -69,6 +69,8 @@ func (q *request) navigation(t *webhook.Tenant, active string) (groups []navGrou
 		at := tenantURL(t.ID)
 		groups = append(groups, navGroup{Title: t.Name, Name: true, Items: []navItem{
 			item("nav.webhook", "webhook", at+"/webhook"),
+			item("nav.deliveries", "deliveries", at+"/deliveries"),
+			item("nav.events", "events", at+"/events"),
 			item("nav.accounts", "phone", at+"/accounts"),
 			item("nav.templates", "template", at+"/templates"),
 			item("nav.details", "settings", at+"/details"),

@@ -24,6 +24,9 @@ var pages = []string{
 	"/tenants/1/webhook", "/tenants/2/webhook", "/tenants/1/new-endpoint", "/tenants/1/endpoints/1", "/tenants/1/endpoints/1/delete",
 	"/tenants/1/endpoints/1/secret", "/tenants/1/endpoints/1/remove-secret",
 	"/tenants/1/accounts", "/tenants/2/accounts", "/tenants/1/new-account", "/tenants/1/accounts/1", "/tenants/1/accounts/1/delete",
+	"/tenants/1/deliveries", "/tenants/1/deliveries?status=failed&find=x", "/tenants/1/deliveries?cursor=00000000000000000000000000", "/tenants/2/deliveries", "/tenants/1/deliveries/{delivery}",
+	"/tenants/1/events", "/tenants/1/events?find=x", "/tenants/2/events", "/tenants/1/events/{event}",
+	"/tenants/1/replay", "/tenants/1/replay?status=failed", "/tenants/1/replay?status=missing", "/tenants/1/verify?endpoint=1",
 	"/api-keys", "/new-api-key", "/api-keys/1/delete",
 }
 
@@ -48,6 +51,10 @@ func hostileFixture(t *testing.T) *fixture {
 	f.ok(err)
 	_, err = f.store.CreateAPIKey(ctx, webhook.APIKey{Name: hostile, TenantID: 1, Prefix: "cck_x"})
 	f.ok(err)
+	event := f.message(1, hostile, hostile)
+	f.event, f.delivery = event.String(), event.WithOwner(1).String()
+	f.attempt(1, event.WithOwner(1), webhook.Attempt{Error: webhook.ErrorStatus, StatusCode: 500, ResponseBody: []byte(hostile)}, begun)
+	f.attempt(1, event.WithOwner(1), webhook.Attempt{Error: webhook.ErrorDNS}, time.Time{})
 	return f
 }
 
@@ -59,7 +66,7 @@ func TestPages(t *testing.T) {
 	for _, code := range languageCodes {
 		b.cookies[languageCookie] = code
 		for _, path := range pages {
-			t.Run(code+path, func(t *testing.T) { checkPage(t, b.get(path), 200, code) })
+			t.Run(code+path, func(t *testing.T) { checkPage(t, b.get(f.example(path)), 200, code) })
 		}
 		b.post("/tenants/1/endpoints/1/test").to("/tenants/1/endpoints/1")
 		checkPage(t, b.get("/tenants/1/endpoints/1"), 200, code)
@@ -72,6 +79,16 @@ func TestPages(t *testing.T) {
 				"header_name", hostile, "header_value", hostile+"\x00", "waba_id", hostile, "phone_number_id", hostile, "display_phone_number", hostile+strings.Repeat("x", 50), "access_token", hostile, "tenant", hostile, "password", "short")
 			checkPage(t, a, 422, code)
 		}
+		at := "/tenants/1/"
+		query := url.QueryEscape(hostile)
+		checkPage(t, b.get(at+"deliveries?status="+query+"&event="+query+"&endpoint="+query+"&since="+query+"&until="+query+"&find="+query), 422, code)
+		checkPage(t, b.get(at+"events?event="+query+"&find="+query+"&since="+query), 422, code)
+		checkPage(t, b.get(at+"deliveries?find="+query), 200, code)
+		checkPage(t, b.get(at+"replay?find="+query+"&status=failed"), 422, code)
+		checkPage(t, b.get(at+"replay?endpoint=77&status="+query), 422, code)
+		checkPage(t, b.post(at+"replay", "status", "failed", "until", "2026-03-10"), 200, code)
+		checkPage(t, b.post(at+"verify", "headers", hostile, "body", hostile, "endpoint", hostile), 422, code)
+		checkPage(t, b.post(at+"verify", "headers", "X-Webhook-Id: "+f.event+"\nX-Webhook-Signature: "+hostile, "body", hostile, "endpoint", "1", "secret", hostile), 200, code)
 		checkPage(t, b.get("/tenants/99/webhook"), 404, code)
 		checkPage(t, b.get("/"+url.PathEscape(hostile)), 404, code)
 		checkPage(t, b.get("/tenants?cursor="+url.QueryEscape(hostile)), 422, code)
@@ -159,8 +176,9 @@ func checkPage(t *testing.T, a answer, status int, code string) {
 // openPaths are what everybody may ask for.
 var openPaths = []string{"/static/{file}", "/preferences", "/setup", "/sign-in"}
 
-func example(pattern string) string {
-	return strings.NewReplacer("{tenant}", "1", "{endpoint}", "1", "{account}", "1", "{key}", "1", "{file}", "x").Replace(pattern)
+// example fills in a pattern with what a hostileFixture has.
+func (f *fixture) example(pattern string) string {
+	return strings.NewReplacer("{tenant}", "1", "{endpoint}", "1", "{account}", "1", "{key}", "1", "{file}", "x", "{delivery}", f.delivery, "{event}", f.event).Replace(pattern)
 }
 
 // Without a session there is the door and nothing else, and nothing changes.
@@ -180,9 +198,9 @@ func TestEveryPageWantsASession(t *testing.T) {
 			}
 			var form url.Values
 			if r.Method == "POST" {
-				form = url.Values{"name": {"x"}, "timezone": {"UTC"}, "url": {"https://x.example"}, "events": {"*"}}
+				form = url.Values{"name": {"x"}, "timezone": {"UTC"}, "url": {"https://x.example"}, "events": {"*"}, "status": {"failed"}}
 			}
-			a := b.do(r.Method, example(r.Pattern), form)
+			a := b.do(r.Method, f.example(r.Pattern), form)
 			if to, ok := strings.CutPrefix(a.Header().Get("Location"), "/sign-in"); a.Code != http.StatusSeeOther || !ok || to != "" && to[0] != '?' {
 				t.Errorf("%s with %s: %d to %q", a.what, name, a.Code, a.Header().Get("Location"))
 			}
@@ -201,10 +219,11 @@ func (f *fixture) snapshot() string {
 	endpoints, err2 := f.store.Endpoints(ctx, 1, webhook.Page{})
 	accounts, err3 := f.store.Accounts(ctx, 1, webhook.Page{})
 	keys, err4 := f.store.APIKeys(ctx, webhook.Page{})
-	for _, err := range []error{err1, err2, err3, err4} {
+	deliveries, err5 := f.store.Deliveries(ctx, 1, webhook.DeliveryFilter{}, webhook.Page{})
+	for _, err := range []error{err1, err2, err3, err4, err5} {
 		f.ok(err)
 	}
-	b, err := json.Marshal([]any{tenants, endpoints, accounts, keys, f.login(), endpoints.Items[0].Secret.Reveal()})
+	b, err := json.Marshal([]any{tenants, endpoints, accounts, keys, deliveries, f.login(), endpoints.Items[0].Secret.Reveal()})
 	f.ok(err)
 	return string(b)
 }
@@ -214,7 +233,7 @@ func TestCrossOrigin(t *testing.T) {
 	f := hostileFixture(t)
 	b := f.signedIn()
 	before := f.snapshot()
-	form := url.Values{"name": {"x"}, "timezone": {"UTC"}, "url": {"https://x.example"}, "events": {"*"}, "password": {goodPassword}, "language": {"ar"}}
+	form := url.Values{"name": {"x"}, "timezone": {"UTC"}, "url": {"https://x.example"}, "events": {"*"}, "password": {goodPassword}, "language": {"ar"}, "status": {"failed"}}
 	for name, header := range map[string]http.Header{
 		"another site":      {"Sec-Fetch-Site": {"cross-site"}},
 		"the same domain":   {"Sec-Fetch-Site": {"same-site"}},
@@ -225,7 +244,7 @@ func TestCrossOrigin(t *testing.T) {
 		b.header.Set("Accept", "text/html")
 		for _, r := range f.console.Routes() {
 			if r.Method == "POST" {
-				a := b.do("POST", example(r.Pattern), form).page(403, "The request came from another site")
+				a := b.do("POST", f.example(r.Pattern), form).page(403, "The request came from another site")
 				if len(a.set) > 0 {
 					t.Errorf("%s from %s sets %v", a.what, name, a.set)
 				}

@@ -16,7 +16,7 @@ import (
 var pageFiles embed.FS
 
 // shared are the files that every page is made with.
-var shared = []string{"frame.html", "part.html", "icon.html"}
+var shared = []string{"frame.html", "part.html", "icon.html", "list.html"}
 
 // parseTemplates makes a set of templates for each page.
 func parseTemplates(l *language) map[string]*template.Template {
@@ -55,20 +55,21 @@ func parseTemplates(l *language) map[string]*template.Template {
 //	field FORM NAME ARGS...  what the parts input, check and choice are given, with value and faults
 //	time INSTANT ZONE        a <time>
 //	instant INSTANT ZONE     likewise, to the second
+//	short INSTANT ZONE       likewise, without year and zone, for tables that say the zone
 //	utc                      a zone
 //	count N                  a number with separators
 //	asset NAME               the path of a file in static/
 func functions(l *language) template.FuncMap {
 	return template.FuncMap{
 		"t": l.text, "rich": l.rich, "below": l.below, "args": arguments, "field": fieldArguments,
-		"time": l.time, "instant": l.instant, "utc": func() *time.Location { return time.UTC }, "count": grouped, "asset": assetPath,
+		"time": l.time, "instant": l.instant, "short": l.short, "utc": func() *time.Location { return time.UTC }, "count": grouped, "asset": assetPath,
 	}
 }
 
 // optional are the arguments that parts look at, so that those which are not given are empty rather than
 // an error.
 var optional = []string{
-	"label", "hint", "type", "dir", "autocomplete", "placeholder", "inputmode", "list", "optional", "sensitive",
+	"label", "hint", "type", "dir", "autocomplete", "placeholder", "inputmode", "list", "optional", "sensitive", "exact",
 }
 
 func arguments(pairs ...any) (map[string]any, error) {

@@ -37,6 +37,6 @@ func BenchmarkSign(b *testing.B) {
 	at := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		c.header(claim, at)
+		c.Header(claim, at)
 	}
 }

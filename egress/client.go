@@ -249,7 +249,7 @@ func (c *Client) request(ctx context.Context, s *setup, claim *webhook.Claim, at
 		return nil, u.err // it was saved under other options
 	}
 	req := u.post.WithContext(ctx)
-	req.Header = c.header(claim, at)
+	req.Header = c.Header(claim, at)
 	req.Body = http.NoBody
 	if body := claim.Body; len(body) > 0 {
 		req.ContentLength = int64(len(body))

@@ -74,8 +74,8 @@ func isToken(name string) bool {
 	return name != ""
 }
 
-// header returns the header of an attempt made at an instant.
-func (c *Client) header(claim *webhook.Claim, at time.Time) http.Header {
+// Header returns the header of an attempt made at an instant, each name spelled as it is sent.
+func (c *Client) Header(claim *webhook.Claim, at time.Time) http.Header {
 	e := claim.Endpoint
 	h := make(http.Header, 10+len(e.Headers))
 	for name, value := range e.Headers {

@@ -71,6 +71,47 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// Each signature is looked at for itself.
+func TestMatch(t *testing.T) {
+	c := newTestClient(t)
+	old, fresh := webhook.GenerateSecret(), webhook.GenerateSecret()
+	both := func() http.Header { return signed(c, noon, testBody, fresh, old) }
+	for name, tt := range map[string]struct {
+		secret webhook.Secret
+		change func(h http.Header)
+		body   string
+		want   [3]bool // own, previous, standard
+	}{
+		"new":            {secret: fresh, want: [3]bool{true, false, true}},
+		"old":            {secret: old, want: [3]bool{false, true, true}},
+		"another":        {secret: testSecret},
+		"none":           {},
+		"another body":   {secret: fresh, body: testBody + "\n"},
+		"own form alone": {secret: fresh, change: func(h http.Header) { h.Del(headerStandardSignature) }, want: [3]bool{true, false, false}},
+		"another id":     {secret: fresh, change: func(h http.Header) { h.Set(headerStandardID, "x") }, want: [3]bool{true, false, false}},
+		"another time":   {secret: old, change: func(h http.Header) { h.Set(headerTimestamp, "x") }, want: [3]bool{false, false, true}},
+		"no headers": {secret: fresh, change: func(h http.Header) {
+			for name := range h {
+				h.Del(name)
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, body := both(), testBody
+			if tt.change != nil {
+				tt.change(h)
+			}
+			if tt.body != "" {
+				body = tt.body
+			}
+			own, previous, standard := Match(tt.secret, h, []byte(body))
+			if got := [3]bool{own, previous, standard}; got != tt.want {
+				t.Errorf("%v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestSignersAreShared(t *testing.T) {
 	c := newTestClient(t)
 	want := signed(c, noon, testBody, testSecret)

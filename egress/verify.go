@@ -75,14 +75,31 @@ func verifyStandard(k *signer, header http.Header, signatures string, body []byt
 	if err := checkAge(headerStandardTimestamp, time.Unix(seconds, 0), now, tolerance); err != nil {
 		return err
 	}
-	want, right := k.standard(id, unix, body), false
-	for signature := range strings.FieldsSeq(signatures) { // those of other versions differ in any case
-		right = equal(want, signature) || right
-	}
-	if !right {
+	if !anyEqual(k.standard(id, unix, body), signatures) {
 		return mismatch(headerStandardSignature)
 	}
 	return nil
+}
+
+// anyEqual looks for a signature in a list of webhook-signature. Those of other versions differ in any case.
+func anyEqual(want, signatures string) (found bool) {
+	for signature := range strings.FieldsSeq(signatures) {
+		found = equal(want, signature) || found
+	}
+	return found
+}
+
+// Match says which of a request's signatures a secret has made over a body, whatever their age. Unlike
+// [Verify] it goes on after the first that is wrong.
+func Match(secret webhook.Secret, header http.Header, body []byte) (own, previous, standard bool) {
+	if secret.IsZero() {
+		return false, false, false
+	}
+	k := newSigner(secret)
+	want := k.signature(header.Get(headerTimestamp), body)
+	own, previous = equal(want, header.Get(headerSignature)), equal(want, header.Get(headerPreviousSignature))
+	want = k.standard(header.Get(headerStandardID), header.Get(headerStandardTimestamp), body)
+	return own, previous, anyEqual(want, header.Get(headerStandardSignature))
 }
 
 func need(header http.Header, name string) (string, error) {

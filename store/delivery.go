@@ -14,7 +14,6 @@ type delivery struct {
 	webhook.Delivery
 	due    int64 // its place in the schedule, Unix ms; 0: fresh
 	parked bool  // in held only
-	raw    bool  // its body has Meta's own object, whatever the endpoint wants by now: all attempts send the same
 }
 
 const (
@@ -37,7 +36,7 @@ func encodeDelivery(d *delivery) []byte {
 	if d.parked {
 		flags |= deliveryParked
 	}
-	if d.raw {
+	if d.Raw {
 		flags |= deliveryRaw
 	}
 	b = append(b, flags)
@@ -69,7 +68,7 @@ func decodeDelivery(k, v []byte, attempts bool) (d delivery, err error) {
 	d.ID, d.TenantID = id, tenant
 	d.Status = webhook.Status(r.byte())
 	flags := r.byte()
-	d.parked, d.raw = flags&deliveryParked != 0, flags&deliveryRaw != 0
+	d.parked, d.Raw = flags&deliveryParked != 0, flags&deliveryRaw != 0
 	d.Conversation = webhook.Conversation(r.uint64())
 	d.due = r.millis()
 	d.FinishedAt = timeOf(r.millis())
@@ -125,10 +124,10 @@ func readDelivery(b getter, tenant uint32, id webhook.ID) (delivery, error) {
 // putFreshDelivery makes a new event's delivery to an endpoint.
 func (t *tx) putFreshDelivery(e *webhook.Event, ep *webhook.Endpoint) {
 	id := e.ID.WithOwner(ep.ID)
-	d := delivery{Delivery: webhook.Delivery{ID: id, TenantID: e.TenantID, EventType: e.Type, Status: webhook.Pending, Conversation: e.Conversation}, raw: ep.IncludeRaw}
+	d := delivery{Delivery: webhook.Delivery{ID: id, TenantID: e.TenantID, EventType: e.Type, Status: webhook.Pending, Conversation: e.Conversation, Raw: ep.IncludeRaw}}
 	t.putDelivery(&d)
 	t.move(ep.ID, 0, webhook.Pending)
-	t.fresh = append(t.fresh, webhook.Due{ID: id, Conversation: e.Conversation, Event: e, Raw: d.raw})
+	t.fresh = append(t.fresh, webhook.Due{ID: id, Conversation: e.Conversation, Event: e, Raw: d.Raw})
 	t.put(bSchedule, scheduleKey(id, 0), appendConversation(nil, e.Conversation))
 }
 
@@ -150,7 +149,7 @@ func (s *Store) Deliveries(ctx context.Context, tenant uint32, f webhook.Deliver
 				v = b.get(bDeliveries, k)
 			}
 			d, err := decodeDelivery(k, v, false)
-			return d.Delivery, (f.Status == 0 || d.Status == f.Status) && (f.EventType == "" || d.EventType == f.EventType), err
+			return d.Delivery, (f.Status == 0 || d.Status == f.Status) && (f.EventType == "" || d.EventType == f.EventType) && (f.Conversation == 0 || d.Conversation == f.Conversation), err
 		})
 		return err
 	})

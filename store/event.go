@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"cubeconnect/webhook"
@@ -92,11 +93,48 @@ func (s *Store) Events(ctx context.Context, tenant uint32, f webhook.EventFilter
 	err = s.view(ctx, func(b *reader) (err error) {
 		list, err = scan(b.cursor(bEvents), idKey(tenant), webhook.KeySize, f.Range, p, func(k, v []byte) (webhook.Event, bool, error) {
 			e, err := decodeEvent(k, v)
-			return e, f.Type == "" || e.Type == f.Type, err
+			return e, (f.Type == "" || e.Type == f.Type) && (f.Conversation == 0 || e.Conversation == f.Conversation), err
 		})
 		return err
 	})
 	return list, err
+}
+
+// EventsOf returns a tenant's events of a message, the newest first. No index leads from one to the other: the
+// message's record has the time at which each of its steps came in, and that is the time of its event.
+func (s *Store) EventsOf(ctx context.Context, tenant uint32, wamid string) (events []webhook.Event, err error) {
+	if _, ok := s.dir.Load().tenants[tenant]; !ok {
+		return nil, webhook.ErrNotFound
+	}
+	err = s.view(ctx, func(b *reader) error {
+		arrivals := map[int64]bool{}
+		err := eachMessage(b, wamid, func(m *message) {
+			if m.tenant != tenant {
+				return
+			}
+			for _, st := range m.steps {
+				arrivals[st.arrived] = true
+			}
+		})
+		if err != nil {
+			return err
+		}
+		c := b.cursor(bEvents)
+		for _, at := range slices.Backward(slices.Sorted(maps.Keys(arrivals))) {
+			until := eventKey(tenant, firstID(timeOf(at+1)))
+			for k, v := c.Seek(eventKey(tenant, firstID(timeOf(at)))); k != nil && string(k) < string(until); k, v = c.Next() {
+				e, err := decodeEvent(k, v)
+				if err != nil {
+					return fmt.Errorf("event %x: %w", k, err)
+				}
+				if e.MessageID() == wamid {
+					events = append(events, e)
+				}
+			}
+		}
+		return nil
+	})
+	return events, err
 }
 
 // Event returns an event of a tenant and its deliveries, by endpoint.

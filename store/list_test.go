@@ -18,6 +18,7 @@ type listed struct {
 	tenant   uint32
 	endpoint uint32
 	status   webhook.Status
+	of       webhook.Conversation
 }
 
 func in(r webhook.Range, id webhook.ID) bool {
@@ -61,7 +62,7 @@ func TestListsShowWhatMatches(t *testing.T) {
 		o := owners[rnd.IntN(2)]
 		var items []webhook.Item
 		for i := range rnd.IntN(8) {
-			item := o.message(fmt.Sprint(post, i), "")
+			item := o.message(fmt.Sprint(post, i), []string{"", "a", "b"}[rnd.IntN(3)])
 			item.Event.Type = types[rnd.IntN(3)]
 			items = append(items, item)
 		}
@@ -72,10 +73,10 @@ func TestListsShowWhatMatches(t *testing.T) {
 		for _, id := range a.EventIDs {
 			e, deliveries, err := o.Event(ctx(), o.tenant, id)
 			d.ok(err)
-			evs = append(evs, listed{id: id, kind: e.Type, tenant: o.tenant})
+			evs = append(evs, listed{id: id, kind: e.Type, tenant: o.tenant, of: e.Conversation})
 			for _, dv := range deliveries {
 				status := webhook.Status(1 + rnd.IntN(4))
-				dels = append(dels, listed{dv.ID, e.Type, o.tenant, dv.EndpointID(), status})
+				dels = append(dels, listed{dv.ID, e.Type, o.tenant, dv.EndpointID(), status, e.Conversation})
 				st := webhook.Settlement{ID: dv.ID, TenantID: o.tenant, Outcome: failed()}
 				switch status {
 				case webhook.Pending:
@@ -102,22 +103,23 @@ func TestListsShowWhatMatches(t *testing.T) {
 	for range 150 {
 		o, limit, span := owners[rnd.IntN(2)], limits[rnd.IntN(len(limits))], webhook.Range{Since: instant(), Until: instant()}
 		kind := append(types, "", webhook.WebhookTest)[rnd.IntN(5)]
+		of := []webhook.Conversation{0, 0, webhook.ConversationOf(o.tenant, "a")}[rnd.IntN(3)]
 
 		var want []listed
 		for _, e := range evs {
-			if e.tenant == o.tenant && in(span, e.id) && (kind == "" || e.kind == kind) {
+			if e.tenant == o.tenant && in(span, e.id) && (kind == "" || e.kind == kind) && (of == 0 || e.of == of) {
 				want = append(want, e)
 			}
 		}
-		ef := webhook.EventFilter{Type: kind, Range: span}
+		ef := webhook.EventFilter{Type: kind, Conversation: of, Range: span}
 		sameIDs(t, fmt.Sprintf("events %+v by %d", ef, limit),
 			pages(t, limit, func(p webhook.Page) (webhook.List[webhook.Event], error) { return d.Events(ctx(), o.tenant, ef, p) }),
 			func(e webhook.Event) webhook.ID { return e.ID }, want)
 
-		df := webhook.DeliveryFilter{Status: webhook.Status(rnd.IntN(5)), EventType: kind, EndpointID: uint32(rnd.IntN(6)), Range: span}
+		df := webhook.DeliveryFilter{Status: webhook.Status(rnd.IntN(5)), EventType: kind, EndpointID: uint32(rnd.IntN(6)), Conversation: of, Range: span}
 		want = nil
 		for _, dv := range dels {
-			if dv.tenant == o.tenant && in(span, dv.id) && (kind == "" || dv.kind == kind) && (df.Status == 0 || dv.status == df.Status) && (df.EndpointID == 0 || dv.endpoint == df.EndpointID) {
+			if dv.tenant == o.tenant && in(span, dv.id) && (kind == "" || dv.kind == kind) && (df.Status == 0 || dv.status == df.Status) && (df.EndpointID == 0 || dv.endpoint == df.EndpointID) && (of == 0 || dv.of == of) {
 				want = append(want, dv)
 			}
 		}

@@ -165,24 +165,30 @@ func (t *tx) applyStatus(item *webhook.Item, c *webhook.StatusItem) bool {
 // one. It is [webhook.ErrNotFound] if there is none.
 func (s *Store) Messages(ctx context.Context, tenant uint32, wamid string) (list []webhook.Message, err error) {
 	err = s.view(ctx, func(b *reader) error {
-		prefix := messageKey(wamid, "")[:12]
-		c := b.cursor(bMessages)
-		for k, v := c.Seek(prefix); hasPrefix(k, prefix); k, v = c.Next() {
-			m, err := decodeMessage(v)
-			if err != nil {
-				return fmt.Errorf("message %x: %w", k, err)
+		return eachMessage(b, wamid, func(m *message) {
+			if _, ok := s.dir.Load().tenants[m.tenant]; ok && (tenant == 0 || m.tenant == tenant) {
+				list = append(list, m.export(wamid))
 			}
-			if _, ok := s.dir.Load().tenants[m.tenant]; !ok || tenant != 0 && m.tenant != tenant {
-				continue
-			}
-			list = append(list, m.export(wamid))
-		}
-		return nil
+		})
 	})
 	if err == nil && len(list) == 0 {
 		err = webhook.ErrNotFound
 	}
 	return list, err
+}
+
+// eachMessage calls visit with every message of an id: one for each number that has it.
+func eachMessage(b *reader, wamid string, visit func(*message)) error {
+	prefix := messageKey(wamid, "")[:12]
+	c := b.cursor(bMessages)
+	for k, v := c.Seek(prefix); hasPrefix(k, prefix); k, v = c.Next() {
+		m, err := decodeMessage(v)
+		if err != nil {
+			return fmt.Errorf("message %x: %w", k, err)
+		}
+		visit(&m)
+	}
+	return nil
 }
 
 func (m *message) export(wamid string) webhook.Message {

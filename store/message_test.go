@@ -140,3 +140,34 @@ func TestLastInbound(t *testing.T) {
 	d.ok(d.RetainAll(ctx()))
 	equal(t, last(o.account, "c").IsZero(), true)
 }
+
+// The events of a message are found by its id alone, also among others of the same moment.
+func TestEventsOfMessage(t *testing.T) {
+	d := openStore(t)
+	o, other := d.newTenant(), d.newTenant()
+	accept := func(o owner, payload string, item webhook.Item) {
+		t.Helper()
+		item.Event.Payload = []byte(payload)
+		equal(t, o.accept(item, o.message("other "+payload, "c")), webhook.Accepted)
+	}
+	of := func(o owner, wamid string) (payloads []string) {
+		t.Helper()
+		events, err := o.EventsOf(ctx(), o.tenant, wamid)
+		o.ok(err)
+		for _, e := range events {
+			payloads = append(payloads, string(e.Payload))
+		}
+		return payloads
+	}
+	accept(o, `{"message_id":"m","status":"sent"}`, o.status("m", webhook.MessageSent))
+	accept(other, `{"message_id":"m","status":"delivered"}`, other.status("m", webhook.MessageDelivered))
+	d.clock.advance(time.Hour)
+	accept(o, `{"message_id":"m","status":"read"}`, o.status("m", webhook.MessageRead))
+	accept(o, `{"wa_message_id":"n","content":"m"}`, o.message("n", "c"))
+	equal(t, of(o, "m"), []string{`{"message_id":"m","status":"read"}`, `{"message_id":"m","status":"sent"}`})
+	equal(t, of(o, "n"), []string{`{"wa_message_id":"n","content":"m"}`})
+	equal(t, of(other, "m"), []string{`{"message_id":"m","status":"delivered"}`})
+	equal(t, len(of(o, "nobody's")), 0)
+	_, err := d.EventsOf(ctx(), 99, "m")
+	equal(t, err, webhook.ErrNotFound)
+}

@@ -11,9 +11,7 @@ import (
 	"cubeconnect/webhook"
 )
 
-// scanLimit bounds the records that one call looks at, whatever its filter passes over: about 10 ms of
-// reading. The cursor leads on from there.
-const scanLimit = 10_000
+const scanLimit = webhook.MaxScan
 
 func pageSize(p webhook.Page) int {
 	if p.Limit <= 0 {

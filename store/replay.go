@@ -60,42 +60,76 @@ const replayChunk = 200
 // with Missing it makes deliveries for events that an endpoint never got. It goes in steps, each a
 // transaction: if it is cut short, what it did stands, and asking again does the rest.
 func (s *Store) Replay(ctx context.Context, tenant uint32, r webhook.Replay) (count int, err error) {
-	dir := s.dir.Load()
-	if _, ok := dir.tenants[tenant]; !ok {
-		return 0, webhook.ErrNotFound
+	if err := s.checkReplay(tenant, r); err != nil {
+		return 0, err
 	}
-	if e := dir.endpoints[r.EndpointID]; r.EndpointID != 0 && (e == nil || e.TenantID != tenant) {
-		return 0, webhook.FieldErrors{"endpoint": {"is no endpoint of this tenant"}}
+	from, until, err := s.replayed(ctx, tenant, r.Range)
+	for err == nil && from != nil {
+		var done int
+		done, from, err = s.replayStep(ctx, tenant, r, from, until)
+		count += done
 	}
-	find := s.findEnded
-	switch {
-	case r.Missing:
-		find = s.findMissing
-	case !r.Status.Ended():
-		return 0, webhook.FieldErrors{"status": {"must be one that a delivery ends with"}}
+	return count, err
+}
+
+// ReplayPart makes one step of [Store.Replay]: from the cursor on, or from the beginning if it is empty. Next
+// is where the step after it begins; empty: it was the last. So that there is a last one, the range should
+// have an end.
+func (s *Store) ReplayPart(ctx context.Context, tenant uint32, r webhook.Replay, cursor string) (count int, next string, err error) {
+	if err := s.checkReplay(tenant, r); err != nil {
+		return 0, "", err
+	}
+	at, err := idCursor(webhook.Page{Cursor: cursor})
+	if err != nil {
+		return 0, "", err
 	}
 	from, until, err := s.replayed(ctx, tenant, r.Range)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
-	for {
-		var ids []webhook.ID
-		if ids, from, err = find(ctx, tenant, r, from, until); err != nil {
-			return count, err
-		}
-		if !r.DryRun && len(ids) > 0 {
-			var done int
-			if done, err = s.replayAll(ctx, tenant, ids, r); err != nil {
-				return count, err
-			}
-			count += done
-		} else {
-			count += len(ids)
-		}
-		if from == nil {
-			return count, nil
+	if at != nil {
+		from = append(idKey(tenant), at[:]...)
+		if r.Missing {
+			from = eventKey(tenant, *at)
 		}
 	}
+	count, from, err = s.replayStep(ctx, tenant, r, from, until)
+	if err == nil && from != nil {
+		var id webhook.ID
+		copy(id[:], from[4:])
+		next = id.String()
+	}
+	return count, next, err
+}
+
+func (s *Store) checkReplay(tenant uint32, r webhook.Replay) error {
+	dir := s.dir.Load()
+	if _, ok := dir.tenants[tenant]; !ok {
+		return webhook.ErrNotFound
+	}
+	if e := dir.endpoints[r.EndpointID]; r.EndpointID != 0 && (e == nil || e.TenantID != tenant) {
+		return webhook.FieldErrors{"endpoint": {"is no endpoint of this tenant"}}
+	}
+	if !r.Missing && !r.Status.Ended() {
+		return webhook.FieldErrors{"status": {"must be one that a delivery ends with"}}
+	}
+	return nil
+}
+
+// replayStep finds some of the deliveries and replays them, and returns the key to go on from, nil at the end.
+func (s *Store) replayStep(ctx context.Context, tenant uint32, r webhook.Replay, from, until []byte) (count int, next []byte, err error) {
+	find := s.findEnded
+	if r.Missing {
+		find = s.findMissing
+	}
+	ids, next, err := find(ctx, tenant, r, from, until)
+	if err != nil || r.DryRun || len(ids) == 0 {
+		return len(ids), next, err
+	}
+	if count, err = s.replayAll(ctx, tenant, ids, r); err != nil {
+		return 0, nil, err
+	}
+	return count, next, nil
 }
 
 // replayed returns the keys of events between which a replay goes. What comes in meanwhile is no part of
@@ -132,7 +166,7 @@ func (s *Store) findEnded(ctx context.Context, tenant uint32, r webhook.Replay, 
 			if err != nil {
 				return false, fmt.Errorf("delivery %s: %w", id, err)
 			}
-			if d.Status == r.Status && (r.EventType == "" || d.EventType == r.EventType) {
+			if d.Status == r.Status && (r.EventType == "" || d.EventType == r.EventType) && (r.Conversation == 0 || d.Conversation == r.Conversation) {
 				ids = append(ids, id)
 			}
 			return len(ids) < replayChunk, nil
@@ -156,7 +190,7 @@ func (s *Store) findMissing(ctx context.Context, tenant uint32, r webhook.Replay
 			if err != nil {
 				return false, fmt.Errorf("event %x: %w", k, err)
 			}
-			if r.EventType != "" && e.Type != r.EventType {
+			if r.EventType != "" && e.Type != r.EventType || r.Conversation != 0 && e.Conversation != r.Conversation {
 				return true, nil
 			}
 			for _, ep := range endpoints {
@@ -229,5 +263,5 @@ func (t *tx) missing(tenant uint32, id webhook.ID) (d delivery, err error) {
 			t.put(bEvents, eventKey(tenant, e.ID), encodeEvent(&e))
 		}
 	}
-	return delivery{Delivery: webhook.Delivery{ID: id, TenantID: tenant, EventType: e.Type, Conversation: e.Conversation}, raw: raw}, nil
+	return delivery{Delivery: webhook.Delivery{ID: id, TenantID: tenant, EventType: e.Type, Conversation: e.Conversation, Raw: raw}}, nil
 }

@@ -108,6 +108,7 @@ func TestReplayFilters(t *testing.T) {
 		{Status: webhook.Failed, Range: webhook.Range{Until: begun.Add(4 * time.Second)}},
 		{Status: webhook.Succeeded, Range: webhook.Range{Since: begun.Add(2*time.Second + 1), Until: begun.Add(6*time.Second + 1)}},
 		{Missing: true, Range: webhook.Range{Since: begun.Add(3 * time.Second), Until: begun.Add(5 * time.Second)}, EndpointID: 3},
+		{Status: webhook.Failed, Conversation: webhook.ConversationOf(1, "1")}, {Missing: true, Conversation: webhook.ConversationOf(1, "2"), EventType: webhook.CampaignCreated},
 		{Status: webhook.Failed, Range: webhook.Range{Since: begun.Add(time.Hour)}}, {Status: webhook.Failed, Range: webhook.Range{Until: begun}},
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -133,7 +134,8 @@ func TestReplayFilters(t *testing.T) {
 			want := map[webhook.ID]bool{}
 			for i, event := range made {
 				at := begun.Add(time.Duration(i) * time.Second)
-				if filter.EventType != "" && filter.EventType != types[i%2] || at.Before(filter.Since) || !filter.Until.IsZero() && !at.Before(filter.Until) {
+				if filter.EventType != "" && filter.EventType != types[i%2] || at.Before(filter.Since) || !filter.Until.IsZero() && !at.Before(filter.Until) ||
+					filter.Conversation != 0 && filter.Conversation != webhook.ConversationOf(o.tenant, fmt.Sprint(i%3)) {
 					continue
 				}
 				for _, ep := range []uint32{eps[0], eps[1], third, fourth} {
@@ -224,6 +226,59 @@ func TestReplayOfMany(t *testing.T) {
 	equal(t, o.stats(ep).Pending, 950)
 	equal(t, o.stats(second).Pending, 950)
 	equal(t, o.replay(webhook.Replay{Missing: true}), 0)
+}
+
+// In parts it is the same replay.
+func TestReplayInParts(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		replay webhook.Replay
+		parts  int
+	}{
+		"failed":    {webhook.Replay{Status: webhook.Failed}, 3},
+		"succeeded": {webhook.Replay{Status: webhook.Succeeded}, 1},
+		"missing":   {webhook.Replay{Missing: true}, 4},
+		"none":      {webhook.Replay{Status: webhook.Failed, EventType: webhook.WebhookTest}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := openStore(t).newTenant()
+			ep := o.endpoint()
+			ids := o.acceptMany(650)
+			o.settleAll(ep, ids[:450], failed(), time.Time{})
+			o.settleAll(ep, ids[450:], delivered(), time.Time{})
+			if tt.replay.Missing {
+				o.endpoint()
+				tt.replay.Range = webhook.Range{Since: o.clock.now(), Until: o.clock.now().Add(time.Second)}
+				o.clock.advance(time.Second)
+				o.acceptMany(1)
+			}
+			dry := tt.replay
+			dry.DryRun = true
+			want := o.replay(dry)
+			for _, r := range []webhook.Replay{dry, tt.replay} {
+				sum, parts, cursor := 0, 0, ""
+				for parts == 0 || cursor != "" {
+					n, next, err := o.ReplayPart(ctx(), o.tenant, r, cursor)
+					o.ok(err)
+					if next == cursor && next != "" {
+						t.Fatal("it goes on where it was")
+					}
+					sum, parts, cursor = sum+n, parts+1, next
+				}
+				equal(t, []int{sum, parts}, []int{want, tt.parts})
+			}
+			equal(t, o.replay(dry), 0)
+		})
+	}
+	o := openStore(t).newTenant()
+	for name, r := range map[string]webhook.Replay{"what hasn't ended": {Status: webhook.Retrying}, "no such endpoint": {Missing: true, EndpointID: 9}} {
+		if _, _, err := o.ReplayPart(ctx(), o.tenant, r, ""); !errors.Is(err, webhook.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, _, err := o.ReplayPart(ctx(), o.tenant, webhook.Replay{Missing: true}, "x"); !errors.Is(err, webhook.ErrInvalid) {
+		t.Errorf("a cursor that is none: %v", err)
+	}
 }
 
 // A filter that matches little leads to short pages rather than to a long wait, and a replay finds what lies

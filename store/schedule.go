@@ -99,7 +99,7 @@ func (s *Store) Claim(id webhook.ID) (c webhook.Claim, err error) {
 	if err != nil {
 		return c, fmt.Errorf("event of delivery %s: %v", id, err) // not ErrNotFound: that would say the delivery is over
 	}
-	return webhook.Claim{ID: id, EventID: e.ID, Type: e.Type, Number: d.AttemptCount + 1, Round: d.Round + 1, Endpoint: ep, Body: e.Body(d.raw)}, nil
+	return webhook.Claim{ID: id, EventID: e.ID, Type: e.Type, Number: d.AttemptCount + 1, Round: d.Round + 1, Endpoint: ep, Body: e.Body(d.Raw)}, nil
 }
 
 // Finish records an attempt. A failed one has next as the time of the next attempt; the zero time makes

@@ -51,6 +51,7 @@ type Delivery struct {
 	NextAttemptAt time.Time // zero once ended, and while an earlier delivery of the conversation is unfinished
 	FinishedAt    time.Time // zero until ended
 	Attempts      []Attempt // the last [MaxAttemptsKept]; nil in lists
+	Raw           bool      // its body has Meta's own object, whatever the endpoint wants by now: all attempts send the same
 }
 
 // EndpointID returns the endpoint that the delivery goes to.

@@ -1,8 +1,10 @@
 package webhook
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -49,6 +51,16 @@ type Event struct {
 
 // CreatedAt returns when the event was stored.
 func (e *Event) CreatedAt() time.Time { return e.ID.Time() }
+
+// MessageID returns the id of the WhatsApp message that the event is about; empty if it is about none.
+func (e *Event) MessageID() string {
+	var of struct {
+		Received string `json:"wa_message_id"`
+		Status   string `json:"message_id"`
+	}
+	_ = json.Unmarshal(e.Payload, &of) // what can't be read is about none
+	return cmp.Or(of.Received, of.Status)
+}
 
 // Body returns the request body for an endpoint: the payload, with Meta's object as its member "raw"
 // where the endpoint asked for it and there is one.

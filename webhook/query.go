@@ -24,17 +24,23 @@ type List[T any] struct {
 // Range is a span of time: from Since, inclusive, to Until, exclusive. A zero bound is open.
 type Range struct{ Since, Until time.Time }
 
+// MaxScan bounds the records that one part of a list looks at, whatever its filter passes over: about 10 ms
+// of reading. The cursor leads on from there.
+const MaxScan = 10_000
+
 // EventFilter narrows a list of events. Zero members don't narrow.
 type EventFilter struct {
-	Type string
+	Type         string
+	Conversation Conversation
 	Range
 }
 
 // DeliveryFilter narrows a list of deliveries. Zero members don't narrow.
 type DeliveryFilter struct {
-	Status     Status
-	EventType  string
-	EndpointID uint32
+	Status       Status
+	EventType    string
+	EndpointID   uint32
+	Conversation Conversation
 	Range
 }
 
@@ -54,10 +60,11 @@ type TemplateFilter struct {
 
 // Replay asks for deliveries to be made again.
 type Replay struct {
-	Status     Status // Succeeded or Failed; ignored if Missing
-	Missing    bool   // instead: make deliveries for events that the endpoint never got
-	EventType  string
-	EndpointID uint32 // 0: every endpoint of the tenant
+	Status       Status // Succeeded or Failed; ignored if Missing
+	Missing      bool   // instead: make deliveries for events that the endpoint never got
+	EventType    string
+	EndpointID   uint32       // 0: every endpoint of the tenant
+	Conversation Conversation // 0: all
 	Range
 	DryRun bool // count, change nothing
 }

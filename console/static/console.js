@@ -125,8 +125,29 @@ function setUpZones(root) {
 	}
 }
 
+// auto: a form that is one of several steps sends itself.
+function setUpAuto(root) {
+	for (const form of root.querySelectorAll("form[data-auto]")) form.requestSubmit();
+}
+
+// refresh: a part whose state is about to change is fetched again until it no longer asks for it.
+function setUpRefresh(root) {
+	for (const part of [root, ...root.querySelectorAll("[data-refresh]")]) {
+		if (!part.dataset?.refresh) continue;
+		setTimeout(async () => {
+			try {
+				const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+				const next = page.getElementById(part.id);
+				if (!next || !part.isConnected) return;
+				part.replaceWith(document.adoptNode(next));
+				setUp(next);
+			} catch { /* the service is away: the page stays as it is */ }
+		}, part.dataset.refresh * 1000);
+	}
+}
+
 function setUp(root) {
-	for (const step of [setUpCopy, setUpTabs, setUpInline, setUpAll, setUpRows, setUpZones]) step(root);
+	for (const step of [setUpCopy, setUpTabs, setUpInline, setUpAll, setUpRows, setUpZones, setUpAuto, setUpRefresh]) step(root);
 }
 
 setUp(document);
