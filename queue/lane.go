@@ -36,6 +36,7 @@ type lane struct {
 	failures int                                 // attempts that failed since the last success
 	probe    time.Time                           // when a failing one may be tried again
 	stale    bool                                // the disk may have due deliveries that are not loaded
+	woken    bool                                // something changed on disk while outcomes were on their way
 	held     bool                                // a conversation may be held: only the disk knows which
 	last     webhook.ID                          // the greatest fresh id seen on disk or taken from an offer
 	nextDue  time.Time                           // see timers

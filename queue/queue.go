@@ -222,7 +222,9 @@ func (q *Queue) readInbox() {
 		q.offer(d)
 	}
 	for id := range woken {
-		q.stir(q.lane(id))
+		l := q.lane(id)
+		l.woken = l.open > 0
+		q.stir(l)
 	}
 }
 

@@ -59,6 +59,10 @@ func (q *Queue) close(r *result) {
 	q.unsettled--
 	delete(l.loaded, r.job.due.ID)
 	delete(l.talking, r.job.due.Conversation)
+	if l.woken { // the schedule was read while this one still counted as loaded: it may be due
+		l.stale = true
+		l.woken = l.open > 0
+	}
 	if r.err != nil {
 		l.stale = true // it is still in the schedule
 		q.timers.sooner(l, q.clock.now().Add(readRetry))
