@@ -3,6 +3,7 @@ package admin
 import (
 	"math"
 	"slices"
+	"time"
 
 	"cubeconnect/monitor"
 	"cubeconnect/web"
@@ -14,6 +15,8 @@ type monitorView struct {
 	GeneratedAt instant             `json:"generated_at"`
 	Totals      monitorTotals       `json:"totals"`
 	Inbound     inboundView         `json:"inbound"`
+	Attempts    attemptsView        `json:"attempts"`
+	Series      []attemptsSpan      `json:"series,omitzero"`
 	Tenants     []monitorTenantView `json:"tenants"`
 }
 
@@ -30,6 +33,8 @@ type monitorTenantView struct {
 	ID        uint32                `json:"id"`
 	Name      string                `json:"name"`
 	Inbound   inboundView           `json:"inbound"`
+	Attempts  attemptsView          `json:"attempts"`
+	Series    []attemptsSpan        `json:"series,omitzero"`
 	Endpoints []monitorEndpointView `json:"endpoints"`
 }
 
@@ -45,6 +50,7 @@ type monitorEndpointView struct {
 	FailingSince    instant        `json:"failing_since"`
 	LastSuccess     instant        `json:"last_success"`
 	LastError       nullString     `json:"last_error"`
+	LastStatus      *int           `json:"last_status"` // of the answer that was the last error
 	Attempts        attemptsView   `json:"attempts"`
 	Series          []attemptsSpan `json:"series,omitzero"`
 }
@@ -57,7 +63,7 @@ type figures struct {
 	Failed    uint64 `json:"failed"`
 }
 
-// attemptsView says what became of an endpoint's attempts in the time before the report.
+// attemptsView says what became of attempts in the time before the report.
 type attemptsView struct {
 	Hour attemptCounts `json:"1h"`
 	Day  attemptCounts `json:"24h"`
@@ -93,6 +99,7 @@ func viewAttempts(a *webhook.Activity) attemptCounts {
 // inboundView says what came from Meta in the time before the report.
 type inboundView struct {
 	LastAt instant       `json:"last_at"` // within 7 days
+	Quiet  bool          `json:"quiet"`   // nothing has come for longer than it used to
 	Hour   inboundCounts `json:"1h"`
 	Day    inboundCounts `json:"24h"`
 	Week   inboundCounts `json:"7d"`
@@ -119,9 +126,9 @@ func viewInboundCounts(a *webhook.Activity) inboundCounts {
 	return inboundCounts{a.Accepted, a.Duplicate, a.Ignored, a.Unrouted, a.Unparsed, a.Unsigned, a.Handshakes}
 }
 
-func viewInbound(w *monitor.Windows) inboundView {
+func viewInbound(w *monitor.Windows, now time.Time) inboundView {
 	v := inboundView{
-		LastAt: instant(w.Week.Last), Hour: viewInboundCounts(&w.Hour), Day: viewInboundCounts(&w.Day), Week: viewInboundCounts(&w.Week),
+		LastAt: instant(w.Week.Last), Quiet: monitor.Quiet(w, now), Hour: viewInboundCounts(&w.Hour), Day: viewInboundCounts(&w.Day), Week: viewInboundCounts(&w.Week),
 	}
 	if w.Series != nil {
 		v.Series = []inboundSpan{}
@@ -132,20 +139,27 @@ func viewInbound(w *monitor.Windows) inboundView {
 	return v
 }
 
+func viewAttemptWindows(w *monitor.Windows) (v attemptsView, series []attemptsSpan) {
+	if w.Series != nil {
+		series = []attemptsSpan{}
+	}
+	for i := range w.Series {
+		series = append(series, attemptsSpan{instant(w.Series[i].At), viewAttempts(&w.Series[i])})
+	}
+	return attemptsView{viewAttempts(&w.Hour), viewAttempts(&w.Day), viewAttempts(&w.Week)}, series
+}
+
 func viewMonitorEndpoint(e *monitor.Endpoint) monitorEndpointView {
 	v := monitorEndpointView{
 		ID: e.ID, URL: e.URL, Description: e.Description, State: string(e.State), DisabledReason: nullString(e.DisabledReason),
 		figures:         figures{e.Stats.Pending, e.Stats.Retrying, e.Stats.Succeeded, e.Stats.Failed},
 		OldestPendingAt: instant(e.Oldest), NextRetryAt: instant(e.NextRetry),
 		FailingSince: instant(e.Stats.FailingSince), LastSuccess: instant(e.Stats.LastSuccess), LastError: nullString(e.Stats.LastError),
-		Attempts: attemptsView{viewAttempts(&e.Activity.Hour), viewAttempts(&e.Activity.Day), viewAttempts(&e.Activity.Week)},
 	}
-	if e.Activity.Series != nil {
-		v.Series = []attemptsSpan{}
+	if status := e.Stats.LastStatus; status != 0 {
+		v.LastStatus = &status
 	}
-	for i := range e.Activity.Series {
-		v.Series = append(v.Series, attemptsSpan{instant(e.Activity.Series[i].At), viewAttempts(&e.Activity.Series[i])})
-	}
+	v.Attempts, v.Series = viewAttemptWindows(&e.Activity)
 	return v
 }
 
@@ -172,12 +186,14 @@ func (a *API) report(c *call) (web.Answer, error) {
 	}
 	t := r.Totals
 	v := monitorView{
-		GeneratedAt: instant(r.At), Inbound: viewInbound(&r.Inbound), Tenants: []monitorTenantView{},
+		GeneratedAt: instant(r.At), Inbound: viewInbound(&r.Inbound, r.At), Tenants: []monitorTenantView{},
 		Totals: monitorTotals{t.Tenants, t.Endpoints, t.Disabled, t.Failing, instant(t.Oldest), figures{t.Pending, t.Retrying, t.Succeeded, t.DeadLetters}},
 	}
+	v.Attempts, v.Series = viewAttemptWindows(&r.Attempts)
 	for i := range r.Tenants {
 		part := &r.Tenants[i]
-		line := monitorTenantView{ID: part.ID, Name: part.Name, Inbound: viewInbound(&part.Inbound), Endpoints: []monitorEndpointView{}}
+		line := monitorTenantView{ID: part.ID, Name: part.Name, Inbound: viewInbound(&part.Inbound, r.At), Endpoints: []monitorEndpointView{}}
+		line.Attempts, line.Series = viewAttemptWindows(&part.Attempts)
 		for j := range part.Endpoints {
 			line.Endpoints = append(line.Endpoints, viewMonitorEndpoint(&part.Endpoints[j]))
 		}

@@ -3,8 +3,8 @@ package admin
 import (
 	"context"
 	"os"
-	"time"
 
+	"cubeconnect/monitor"
 	"cubeconnect/webhook"
 )
 
@@ -33,12 +33,7 @@ type Store interface {
 	CreateEndpoint(ctx context.Context, e webhook.Endpoint) (webhook.Endpoint, error)
 	UpdateEndpoint(ctx context.Context, tenant, id uint32, change func(*webhook.Endpoint) error) (webhook.Endpoint, error)
 	DeleteEndpoint(ctx context.Context, tenant, id uint32) error
-	// EndpointStats returns the running figures of every endpoint, by id.
-	EndpointStats(ctx context.Context) (map[uint32]webhook.EndpointStats, error)
-
-	Waiting(ctx context.Context, endpoint uint32) (webhook.Waiting, error)
-	RecordNow(ctx context.Context) error
-	Activity(ctx context.Context, s webhook.Subject, res webhook.Resolution, since, until time.Time) ([]webhook.Activity, error)
+	monitor.Store
 
 	// Publish stores an event of the platform's own and its deliveries. A repeat of an idempotency key
 	// returns the first one's id; with another fingerprint it is a conflict.

@@ -104,9 +104,8 @@ func TestConsole(t *testing.T) {
 	}
 	b.get(link).shows(200)
 	token := strings.TrimPrefix(link, "/setup?token=")
-	b.post("/setup", "token", token, "password", consolePassword, "again", consolePassword).leads("/tenants")
-	b.get("/").leads("/tenants")
-	b.get("/tenants").shows(200, "You are signed in", "Begin with a tenant")
+	b.post("/setup", "token", token, "password", consolePassword, "again", consolePassword).leads("/")
+	b.get("/").shows(200, "You are signed in", "Begin with a tenant")
 	s.browser().get(link).shows(403, "no longer valid")
 
 	b.post("/new-tenant", "name", "Oasis Trading", "timezone", "Asia/Riyadh").leads("/tenants/1/webhook")
@@ -260,7 +259,7 @@ func TestConsoleReplay(t *testing.T) {
 	s := serve(t, "")
 	r := receive(t)
 	b := s.browser()
-	b.post("/setup", "token", strings.TrimPrefix(s.setUpLink(), "/setup?token="), "password", consolePassword, "again", consolePassword).leads("/tenants")
+	b.post("/setup", "token", strings.TrimPrefix(s.setUpLink(), "/setup?token="), "password", consolePassword, "again", consolePassword).leads("/")
 	b.post("/new-tenant", "name", "Oasis Trading", "timezone", "Asia/Riyadh").leads("/tenants/1/webhook")
 	b.post("/tenants/1/new-endpoint", "url", r.url, "events", "*", "enabled", "yes").leads("/tenants/1/endpoints/1")
 	b.post("/tenants/1/endpoints/1/secret").leads("/tenants/1/endpoints/1")

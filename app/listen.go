@@ -40,6 +40,7 @@ func (a *App) listen() error {
 		return err
 	}
 	a.add("admin", "http", private, web.New(web.Options{Log: a.log, Fail: a.console.Fail}, a.adminRoutes(), a.admin.Routes(a.admin.Keys), a.console.Routes()), 0)
+	a.servers[len(a.servers)-1].http.RegisterOnShutdown(a.console.EndStreams)
 
 	// The command line talks to a running service through a socket that only its own user can open.
 	path := filepath.Join(c.DataDir, SocketName)

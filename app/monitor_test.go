@@ -37,9 +37,14 @@ func TestMonitorReport(t *testing.T) {
 	if inbound["last_at"] == nil || len(inbound["series"].([]any)) == 0 {
 		t.Errorf("inbound %v", inbound)
 	}
+	says(t, "all attempts", r["attempts"].(object)["24h"].(object), object{"succeeded": 1, "failed": 1, "success_rate": 0.5})
+	if len(r["series"].([]any)) == 0 || inbound["quiet"] != false {
+		t.Errorf("series %v, quiet %v", r["series"], inbound["quiet"])
+	}
 	for _, part := range r["tenants"].([]any) {
 		part := part.(object)
 		if fmt.Sprint(part["id"]) == fmt.Sprint(other.id) {
+			says(t, "another tenant's attempts", part["attempts"].(object)["1h"].(object), object{"succeeded": 0, "failed": 0, "success_rate": nil})
 			says(t, "another tenant's inbound", part["inbound"].(object)["24h"].(object), object{"accepted": 0, "bad_signature": 0})
 			continue
 		}
@@ -52,10 +57,10 @@ func TestMonitorReport(t *testing.T) {
 			}
 			switch fmt.Sprint(e["id"]) {
 			case fmt.Sprint(healthy.id):
-				says(t, "the healthy one", e, object{"state": "healthy", "next_retry_at": nil, "oldest_pending_at": nil, "last_error": nil})
+				says(t, "the healthy one", e, object{"state": "healthy", "next_retry_at": nil, "oldest_pending_at": nil, "last_error": nil, "last_status": nil})
 				says(t, "its attempts", day, object{"succeeded": 1, "failed": 0, "success_rate": 1})
 			case fmt.Sprint(failing.id):
-				says(t, "the failing one", e, object{"state": "failing", "last_error": "status", "retrying": 1})
+				says(t, "the failing one", e, object{"state": "failing", "last_error": "status", "last_status": 500, "retrying": 1})
 				says(t, "its attempts", day, object{"succeeded": 0, "failed": 1, "dead_letters": 0, "success_rate": 0})
 				if e["next_retry_at"] == nil || e["oldest_pending_at"] == nil {
 					t.Errorf("what waits: %v, %v", e["next_retry_at"], e["oldest_pending_at"])

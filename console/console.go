@@ -7,12 +7,17 @@ import (
 	"strings"
 	"time"
 
+	"cubeconnect/monitor"
 	"cubeconnect/web"
 	"cubeconnect/webhook"
 )
 
 // Store is what the pages show, and what they change where nothing but the value itself decides.
 type Store interface {
+	monitor.Store
+	// Changes returns a number that is another one once something has changed that a monitor shows.
+	Changes() uint64
+
 	Tenants(ctx context.Context, p webhook.Page) (webhook.List[webhook.Tenant], error)
 	Tenant(ctx context.Context, id uint32) (webhook.Tenant, error)
 	CreateTenant(ctx context.Context, t webhook.Tenant) (webhook.Tenant, error)
@@ -29,7 +34,6 @@ type Store interface {
 	Endpoint(ctx context.Context, tenant, id uint32) (webhook.Endpoint, error)
 	CreateEndpoint(ctx context.Context, e webhook.Endpoint) (webhook.Endpoint, error)
 	DeleteEndpoint(ctx context.Context, tenant, id uint32) error
-	EndpointStats(ctx context.Context) (map[uint32]webhook.EndpointStats, error)
 
 	Events(ctx context.Context, tenant uint32, f webhook.EventFilter, p webhook.Page) (webhook.List[webhook.Event], error)
 	Event(ctx context.Context, tenant uint32, id webhook.ID) (webhook.Event, []webhook.Delivery, error)
@@ -51,9 +55,6 @@ type Store interface {
 	// Login returns how the administrator gets in; UpdateLogin stores what change leaves of it.
 	Login(ctx context.Context) (webhook.Login, error)
 	UpdateLogin(ctx context.Context, change func(*webhook.Login) error) error
-	// RecordNow makes what happened in the last seconds part of Activity.
-	RecordNow(ctx context.Context) error
-	Activity(ctx context.Context, s webhook.Subject, res webhook.Resolution, since, until time.Time) ([]webhook.Activity, error)
 }
 
 // Admin is the steps that the JSON API makes too.
@@ -108,6 +109,8 @@ type Console struct {
 	match        func(webhook.Secret, http.Header, []byte) (own, previous, standard bool)
 	log          *slog.Logger
 	now          func() time.Time
+	monitor      *monitor.Monitor
+	streams      *streams
 	throttle     *throttle
 	hashing      hashing
 	setUp        setUp
@@ -126,6 +129,8 @@ func New(o Options) *Console {
 	if c.now == nil {
 		c.now = time.Now
 	}
+	c.monitor = monitor.New(c.store, c.now)
+	c.streams = newStreams()
 	c.throttle = newThrottle(c.now)
 	c.hashing = newHashing()
 	c.setUp = newSetUp(c.now())
@@ -143,7 +148,8 @@ func (c *Console) Routes() []web.Route {
 	}
 	both := func(pattern string, h web.Handler) { get(pattern, h); post(pattern, h) }
 
-	get("/", c.page((*request).home))
+	get("/", c.page((*request).overview))
+	get(livePath, c.page((*request).follow))
 	get("/static/{file}", c.static)
 	post("/preferences", c.open((*request).prefer))
 
@@ -161,6 +167,7 @@ func (c *Console) Routes() []web.Route {
 	get(tenantPath+"/webhook", c.page((*request).endpoints))
 	both(tenantPath+"/new-endpoint", c.page((*request).newEndpoint))
 	both(endpointPath, c.page((*request).editEndpoint))
+	get(endpointPath+"/health", c.page((*request).health))
 	both(endpointPath+"/delete", c.page((*request).deleteEndpoint))
 	both(endpointPath+"/secret", c.page((*request).newSecret))
 	both(endpointPath+"/remove-secret", c.page((*request).removeSecret))

@@ -15,6 +15,7 @@
 //   - a line in the tests' list of pages, which renders it in both languages.
 //
 // The templates' functions are listed in template.go, what they share is in html/part.html and
-// html/list.html. Forms are parsed into a form, which gives each field back its value and its faults; one
+// html/list.html; what has to do with figures in html/chart.html. A part of a page that has an id and
+// data-live follows what happens, on pages with the part "live". Forms are parsed into a form, which gives each field back its value and its faults; one
 // that worked redirects, with a note that the next page shows once.
 package console

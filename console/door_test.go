@@ -45,8 +45,8 @@ func TestSetUp(t *testing.T) {
 	if l := f.login(); l.Password != "" || len(l.Sessions) != 0 {
 		t.Fatalf("login %+v", l)
 	}
-	b.post("/setup", "token", token, "password", goodPassword, "again", goodPassword).to("/tenants")
-	b.get("/tenants").page(200, "You are signed in")
+	b.post("/setup", "token", token, "password", goodPassword, "again", goodPassword).to("/")
+	b.get("/").page(200, "You are signed in")
 
 	if strings.Contains(f.login().Password, goodPassword) || !strings.HasPrefix(f.login().Password, "$argon2id$v=19$m=19456,t=2,p=1$") {
 		t.Errorf("stored as %s", f.login().Password)

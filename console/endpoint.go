@@ -19,6 +19,9 @@ type condition struct{ Key, Kind string }
 func conditionOf(e *webhook.Endpoint, st *webhook.EndpointStats) condition {
 	switch monitor.StateOf(e, st) {
 	case monitor.Disabled:
+		if monitor.Stopped(e) {
+			return condition{"endpoint.state.stopped", "bad"}
+		}
 		return condition{"endpoint.state.disabled", "off"}
 	case monitor.Failing:
 		return condition{"endpoint.state.failing", "bad"}

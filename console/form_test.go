@@ -28,13 +28,13 @@ func addrOf(n int) netip.Addr {
 func TestTenantPages(t *testing.T) {
 	f := newFixture(t).withPassword()
 	b := f.signedIn()
-	b.get("/").to("/tenants")
+	b.get("/").page(200, "Begin with a tenant", "Add tenant")
 	b.get("/tenants").page(200, "Begin with a tenant", "Add tenant")
 	b.get("/new-tenant").page(200, "UTC")
 	b.post("/new-tenant", "name", " ", "timezone", "Mars/Olympus").page(422, "Enter a value here", `"Mars/Olympus" is not a time zone`, "Nothing was saved")
 	b.post("/new-tenant", "name", " Oasis Trading ", "timezone", "Asia/Riyadh").to("/tenants/1/webhook")
 	b.get("/tenants/1/webhook").page(200, "The tenant is added", "Oasis Trading", "Add an endpoint")
-	b.get("/tenants/1").to("/tenants/1/webhook")
+	b.get("/tenants/1").page(200, "Oasis Trading", "Add an endpoint")
 	b.get("/tenants").page(200, "Oasis Trading", "Asia/Riyadh", "10 Mar 2026, 11:30 UTC")
 
 	b.get("/tenants/1/details").page(200, "Oasis Trading", "Asia/Riyadh")

@@ -54,7 +54,7 @@ func (q *request) frameOf(t *webhook.Tenant, title, active string) frame {
 	}
 	if q.signedIn {
 		f.Nav = q.navigation(t, active)
-		if !q.posted() {
+		if !q.posted() && !byItself(q.Request.Request) {
 			f.Note = q.c.notes.take(q.session, q.URL.Path, q.c.now())
 		}
 	}
@@ -68,6 +68,7 @@ func (q *request) navigation(t *webhook.Tenant, active string) (groups []navGrou
 	if t != nil {
 		at := tenantURL(t.ID)
 		groups = append(groups, navGroup{Title: t.Name, Name: true, Items: []navItem{
+			item("nav.overview", "overview", at),
 			item("nav.webhook", "webhook", at+"/webhook"),
 			item("nav.deliveries", "deliveries", at+"/deliveries"),
 			item("nav.events", "events", at+"/events"),
@@ -77,6 +78,7 @@ func (q *request) navigation(t *webhook.Tenant, active string) (groups []navGrou
 		}})
 	}
 	return append(groups, navGroup{Title: q.lang.must("nav.installation"), Items: []navItem{
+		item("nav.overview", "overview", "/"),
 		item("nav.tenants", "tenants", "/tenants"),
 		item("nav.keys", "key", "/api-keys"),
 		item("nav.messages", "message", "/messages"),
@@ -85,8 +87,6 @@ func (q *request) navigation(t *webhook.Tenant, active string) (groups []navGrou
 }
 
 func tenantURL(id uint32) string { return "/tenants/" + strconv.FormatUint(uint64(id), 10) }
-
-func (q *request) home() error { return q.redirect("/tenants") }
 
 // policy is what pages may load: their own files. Nothing inline runs or applies.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"

@@ -111,9 +111,17 @@ func (l *language) find(key string, args []any) (string, error) {
 func (l *language) text(key string, args ...any) (string, error) {
 	text, err := l.find(key, args)
 	for i := 0; i+1 < len(args); i += 2 {
-		text = strings.ReplaceAll(text, "{"+fmt.Sprint(args[i])+"}", fmt.Sprint(args[i+1]))
+		text = strings.ReplaceAll(text, "{"+fmt.Sprint(args[i])+"}", shown(args[i+1]))
 	}
 	return text, err
+}
+
+// shown writes an argument as text: a number with separators.
+func shown(v any) string {
+	if n, ok := v.(int); ok && n >= 0 {
+		return grouped(uint64(n))
+	}
+	return fmt.Sprint(v)
 }
 
 var backquoted = regexp.MustCompile("`([^`]*)`")
@@ -126,7 +134,7 @@ func (l *language) rich(key string, args ...any) (template.HTML, error) {
 	for i := 0; i+1 < len(args); i += 2 {
 		value, ok := args[i+1].(template.HTML)
 		if !ok {
-			value = template.HTML("<bdi>" + template.HTMLEscapeString(fmt.Sprint(args[i+1])) + "</bdi>")
+			value = template.HTML("<bdi>" + template.HTMLEscapeString(shown(args[i+1])) + "</bdi>")
 		}
 		text = strings.ReplaceAll(text, "{"+fmt.Sprint(args[i])+"}", string(value))
 	}
@@ -138,6 +146,15 @@ func (l *language) must(key string, args ...any) string {
 	text, err := l.text(key, args...)
 	if err != nil {
 		return key
+	}
+	return text
+}
+
+// say is to rich what must is to text.
+func (l *language) say(key string, args ...any) template.HTML {
+	text, err := l.rich(key, args...)
+	if err != nil {
+		return template.HTML(template.HTMLEscapeString(key))
 	}
 	return text
 }

@@ -20,6 +20,8 @@ const hostile = `"><script>alert(1)</script><img src=x onerror=alert(2)>'{{.}}` 
 
 // paths of every page, for a browser that is signed in.
 var pages = []string{
+	"/", "/?window=1h&show=attention&search=x", "/?window=7d&page=9", "/tenants/1", "/tenants/1?window=7d", "/tenants/2",
+	"/tenants/1/endpoints/1/health", "/tenants/1/endpoints/1/health?window=1h", "/tenants/1/endpoints/1/health?window=7d",
 	"/tenants", "/tenants?cursor=1", "/new-tenant", "/tenants/1/details", "/tenants/1/delete", "/password",
 	"/tenants/1/webhook", "/tenants/2/webhook", "/tenants/1/new-endpoint", "/tenants/1/endpoints/1", "/tenants/1/endpoints/1/delete",
 	"/tenants/1/endpoints/1/secret", "/tenants/1/endpoints/1/remove-secret",

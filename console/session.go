@@ -49,7 +49,7 @@ func (c *Console) find(r *http.Request) (hash [32]byte, ok bool, err error) {
 	if s == nil {
 		return hash, false, nil
 	}
-	if now.Sub(s.SeenAt) >= webhook.SessionSeen {
+	if now.Sub(s.SeenAt) >= webhook.SessionSeen && !byItself(r) {
 		if err := c.store.UpdateLogin(r.Context(), func(l *webhook.Login) error {
 			if s := l.Session(hash, now); s != nil {
 				s.SeenAt = now

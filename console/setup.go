@@ -91,7 +91,7 @@ func (q *request) setUp() error {
 		return err
 	}
 	q.c.log.Info("console password set with the set-up link")
-	return q.done("/tenants", note{Text: "setup.done"})
+	return q.done("/", note{Text: "setup.done"})
 }
 
 // newPassword reads a new password and its repetition.

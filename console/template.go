@@ -16,7 +16,7 @@ import (
 var pageFiles embed.FS
 
 // shared are the files that every page is made with.
-var shared = []string{"frame.html", "part.html", "icon.html", "list.html"}
+var shared = []string{"frame.html", "part.html", "icon.html", "chart.html", "list.html"}
 
 // parseTemplates makes a set of templates for each page.
 func parseTemplates(l *language) map[string]*template.Template {

@@ -50,15 +50,6 @@ func (q *request) tenantOf() (webhook.Tenant, error) {
 	return q.c.store.Tenant(q.Context(), id)
 }
 
-// tenant leads to what one comes for.
-func (q *request) tenant() error {
-	t, err := q.tenantOf()
-	if err != nil {
-		return err
-	}
-	return q.redirect(tenantURL(t.ID) + "/webhook")
-}
-
 type tenantPage struct {
 	frame
 	Form   form

@@ -2,7 +2,8 @@
 // waits for it, and what Meta sends. The API and the console show the same report.
 //
 // A report is made from what the store has counted; making one looks at no delivery. It costs a few
-// short reads for each endpoint.
+// short reads for each endpoint. An overview has a part of the endpoints only, and costs those reads for
+// them alone.
 package monitor
 
 import (
@@ -20,6 +21,12 @@ type Store interface {
 	Endpoints(ctx context.Context, tenant uint32, p webhook.Page) (webhook.List[webhook.Endpoint], error)
 	// EndpointStats returns the running figures of every endpoint, by id.
 	EndpointStats(ctx context.Context) (map[uint32]webhook.EndpointStats, error)
+	// EndpointIDs returns the id of every endpoint, LookupEndpoint one, or nil. It must not be changed.
+	EndpointIDs() []uint32
+	LookupEndpoint(id uint32) *webhook.Endpoint
+	// Oldest returns when the oldest delivery was made that waits for an endpoint that is enabled, of a
+	// tenant or, with 0, of all; zero: there is none.
+	Oldest(ctx context.Context, tenant uint32) (time.Time, error)
 	// Waiting says how long the oldest delivery to an endpoint has waited, and when the next retry is due.
 	Waiting(ctx context.Context, endpoint uint32) (webhook.Waiting, error)
 	// RecordNow makes what happened in the last seconds part of [Store.Activity].
@@ -51,17 +58,24 @@ func StateOf(e *webhook.Endpoint, st *webhook.EndpointStats) State {
 	return Healthy
 }
 
+// Stopped reports whether an endpoint was disabled, and not by a person.
+func Stopped(e *webhook.Endpoint) bool { return !e.Enabled && e.DisabledReason != "" }
+
 // Report is how all is that was asked for.
 type Report struct {
 	At      time.Time
 	Totals  Totals
 	Inbound Windows // of the tenant that was asked for, or of all
-	Tenants []Tenant
+	// Attempts are those at all endpoints of the tenant that was asked for, or of all, those that are
+	// deleted by now included.
+	Attempts Windows
+	Tenants  []Tenant
 }
 
 // Totals are sums over all endpoints of a report.
 type Totals struct {
 	Tenants, Endpoints, Disabled, Failing, Unused int
+	Stopped                                       int // of the disabled ones: not by a person
 	Pending, Retrying, Succeeded, DeadLetters     uint64
 	Oldest                                        time.Time // the oldest delivery that waits for an endpoint that is enabled
 }
@@ -70,6 +84,7 @@ type Totals struct {
 type Tenant struct {
 	webhook.Tenant
 	Inbound   Windows
+	Attempts  Windows // likewise
 	Endpoints []Endpoint
 }
 
@@ -85,6 +100,9 @@ type Endpoint struct {
 // Windows sum up the time before a report.
 type Windows struct {
 	Hour, Day, Week webhook.Activity
+	// Minutes are the spans of the last hour, Hours those of the last week, without those in which nothing
+	// happened.
+	Minutes, Hours []webhook.Activity
 	// Series is the window that was asked for, span by span, without those in which nothing happened; nil if
 	// none was.
 	Series []webhook.Activity
@@ -143,8 +161,7 @@ func (m *Monitor) Report(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	// While the disk takes nothing the rest is still worth seeing.
-	if err := m.store.RecordNow(ctx); err != nil && !errors.Is(err, webhook.ErrFull) {
+	if err := m.record(ctx); err != nil {
 		return nil, err
 	}
 	add := func(t webhook.Tenant) error {
@@ -166,18 +183,26 @@ func (m *Monitor) Report(ctx context.Context, o Options) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.Inbound = r.Tenants[0].Inbound
+		r.Inbound, r.Attempts = r.Tenants[0].Inbound, r.Tenants[0].Attempts
 		return r, nil
 	}
-	if r.Inbound, err = m.windows(ctx, webhook.Everybody, r.At, o.Series); err != nil {
+	if r.Inbound, r.Attempts, err = m.both(ctx, 0, r.At, o.Series); err != nil {
 		return nil, err
 	}
 	return r, each(func(p webhook.Page) (webhook.List[webhook.Tenant], error) { return m.store.Tenants(ctx, p) }, add)
 }
 
+// record makes the last seconds count. While the disk takes nothing the rest is still worth seeing.
+func (m *Monitor) record(ctx context.Context) error {
+	if err := m.store.RecordNow(ctx); !errors.Is(err, webhook.ErrFull) {
+		return err
+	}
+	return nil
+}
+
 func (m *Monitor) tenant(ctx context.Context, r *Report, t webhook.Tenant, stats map[uint32]webhook.EndpointStats, o Options) (part Tenant, err error) {
 	part.Tenant = t
-	if part.Inbound, err = m.windows(ctx, webhook.OfTenant(t.ID), r.At, o.Series); err != nil {
+	if part.Inbound, part.Attempts, err = m.both(ctx, t.ID, r.At, o.Series); err != nil {
 		return part, err
 	}
 	err = each(func(p webhook.Page) (webhook.List[webhook.Endpoint], error) { return m.store.Endpoints(ctx, t.ID, p) }, func(e webhook.Endpoint) error {
@@ -199,6 +224,9 @@ func (m *Monitor) tenant(ctx context.Context, r *Report, t webhook.Tenant, stats
 	return part, err
 }
 
+// Attention returns how many endpoints somebody has to look after.
+func (t *Totals) Attention() int { return t.Failing + t.Stopped }
+
 func (t *Totals) count(e *Endpoint) {
 	t.Endpoints++
 	t.Pending += e.Stats.Pending
@@ -208,6 +236,9 @@ func (t *Totals) count(e *Endpoint) {
 	switch e.State {
 	case Disabled:
 		t.Disabled++
+		if Stopped(&e.Endpoint) {
+			t.Stopped++
+		}
 		return
 	case Failing:
 		t.Failing++
@@ -219,27 +250,38 @@ func (t *Totals) count(e *Endpoint) {
 	}
 }
 
+// both returns what came in and what was delivered, of a tenant or, with 0, of all.
+func (m *Monitor) both(ctx context.Context, tenant uint32, now time.Time, series Window) (inbound, attempts Windows, err error) {
+	from := webhook.Everybody
+	if tenant != 0 {
+		from = webhook.OfTenant(tenant)
+	}
+	if inbound, err = m.windows(ctx, from, now, series); err == nil {
+		attempts, err = m.windows(ctx, webhook.DeliveriesOf(tenant), now, series)
+	}
+	return inbound, attempts, err
+}
+
 func (m *Monitor) windows(ctx context.Context, s webhook.Subject, now time.Time, series Window) (w Windows, err error) {
 	day, week := now.Add(-24*time.Hour), now.Add(-7*24*time.Hour)
-	minutes, err := m.store.Activity(ctx, s, webhook.ByMinute, now.Add(-time.Hour), now)
-	if err != nil {
+	until := now.Add(1) // a span that begins right now counts too
+	if w.Minutes, err = m.store.Activity(ctx, s, webhook.ByMinute, now.Add(-time.Hour), until); err != nil {
 		return w, err
 	}
-	for i := range minutes {
-		w.Hour.Add(&minutes[i])
+	for i := range w.Minutes {
+		w.Hour.Add(&w.Minutes[i])
 	}
-	hours, err := m.store.Activity(ctx, s, webhook.ByHour, week, now)
-	if err != nil {
+	if w.Hours, err = m.store.Activity(ctx, s, webhook.ByHour, week, until); err != nil {
 		return w, err
 	}
-	for i := range hours {
-		w.Week.Add(&hours[i])
-		if !hours[i].At.Before(day) {
-			w.Day.Add(&hours[i])
+	for i := range w.Hours {
+		w.Week.Add(&w.Hours[i])
+		if !w.Hours[i].At.Before(day) {
+			w.Day.Add(&w.Hours[i])
 		}
 	}
 	if series.Span > 0 {
-		w.Series, err = m.store.Activity(ctx, s, series.Step, series.Since(now), now)
+		w.Series, err = m.store.Activity(ctx, s, series.Step, series.Since(now), until)
 		if w.Series == nil {
 			w.Series = []webhook.Activity{}
 		}

@@ -65,12 +65,18 @@ func (t *tx) happened(s webhook.Subject) *webhook.Activity {
 // CountUnsigned counts a webhook that was refused for its signature.
 func (s *Store) CountUnsigned() {
 	s.activity.add(keyAt(webhook.Everybody, s.now()), &webhook.Activity{Unsigned: 1})
+	s.changed.Add(1)
 }
 
 // CountHandshake counts a handshake that was answered.
 func (s *Store) CountHandshake() {
 	s.activity.add(keyAt(webhook.Everybody, s.now()), &webhook.Activity{Handshakes: 1})
+	s.changed.Add(1)
 }
+
+// Changes returns a number that is another one once a tenant, an account, an endpoint, or a figure of
+// theirs has changed since.
+func (s *Store) Changes() uint64 { return s.changed.Load() }
 
 // Record stores activity every few seconds until ctx ends, and then what is left.
 func (s *Store) Record(ctx context.Context) {

@@ -48,6 +48,11 @@ func TestActivity(t *testing.T) {
 	equal(t, hours[0].At, begun.Truncate(time.Hour))
 	equal(t, hours[0].Succeeded+hours[0].Failed, 2)
 
+	for _, of := range []webhook.Subject{webhook.DeliveriesOf(o.tenant), webhook.DeliveriesOf(0)} {
+		equal(t, o.activity(of, webhook.ByMinute), minutes)
+	}
+	equal(t, len(o.activity(webhook.DeliveriesOf(o.tenant+1), webhook.ByMinute)), 0)
+
 	all := o.activity(webhook.Everybody, webhook.ByHour)[0]
 	equal(t, []uint64{all.Accepted, all.Duplicate, all.Ignored, all.Unsigned, all.Handshakes, all.Inbound()}, []uint64{1, 1, 1, 1, 1, 3})
 	theirs := o.activity(webhook.OfTenant(o.tenant), webhook.ByHour)[0]
@@ -78,4 +83,31 @@ func TestActivityOfARefusal(t *testing.T) {
 		inbound += a.Inbound()
 	}
 	equal(t, inbound, len(stored))
+}
+
+// What a monitor shows has changed when something happened, and not because somebody looked.
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	o := openStore(t).newTenant()
+	ep := o.endpoint()
+	before := o.Changes()
+	for name, change := range map[string]func(){
+		"a webhook":   func() { o.accept(o.message("m1", "c")) },
+		"a refusal":   o.CountUnsigned,
+		"a handshake": o.CountHandshake,
+		"an event":    func() { o.publish(webhook.CampaignCreated, "") },
+		"an outcome":  func() { o.finish(o.publish(webhook.CampaignStarted, "").WithOwner(ep), failed(), time.Time{}) },
+		"an endpoint": func() { o.endpoint() },
+		"a tenant":    func() { o.newTenant() },
+	} {
+		change()
+		if now := o.Changes(); now == before {
+			t.Errorf("%s changes nothing", name)
+		} else {
+			before = now
+		}
+	}
+	o.ok(o.RecordNow(ctx()))
+	o.ok(o.UpdateLogin(ctx(), func(l *webhook.Login) error { l.Begin([32]byte{1}, o.clock.now()); return nil }))
+	equal(t, o.Changes(), before)
 }

@@ -39,7 +39,7 @@ var (
 		At: time.Unix(1_773_142_200, 0).UTC(), Accepted: 1, Unsigned: math.MaxUint64, Durations: webhook.Durations{1, 2, 13: 4}, Last: time.UnixMilli(1_773_142_200_123).UTC(),
 	}
 	codecStats = webhook.EndpointStats{
-		Pending: 1, Retrying: 2, Succeeded: math.MaxUint64, Failed: 4, FailingSince: time.UnixMilli(5).UTC(), LastSuccess: time.UnixMilli(6).UTC(), LastError: webhook.ErrorDNS,
+		Pending: 1, Retrying: 2, Succeeded: math.MaxUint64, Failed: 4, FailingSince: time.UnixMilli(5).UTC(), LastSuccess: time.UnixMilli(6).UTC(), LastError: webhook.ErrorDNS, LastStatus: 503,
 	}
 )
 

@@ -311,6 +311,9 @@ func (t *tx) applied() {
 	}
 	t.s.applyStats(t.stats)
 	t.s.applyChanges(t.changes)
+	if len(t.activity)+len(t.stats)+len(t.changes) > 0 {
+		t.s.changed.Add(1)
+	}
 	for _, f := range t.after {
 		f()
 	}

@@ -54,6 +54,11 @@ func TestSnapshot(t *testing.T) {
 	o.clock.advance(time.Minute)
 	snap := o.Snapshot()
 	equal(t, []any{snap.Pending, snap.Retrying, snap.DeadLetters, snap.OldestAgeSeconds}, []any{3, 1, 1, 120})
+	for tenant, want := range map[uint32]time.Time{0: begun, o.tenant: begun, o.tenant + 1: {}} {
+		oldest, err := o.Oldest(ctx(), tenant)
+		o.ok(err)
+		equal(t, oldest, want)
+	}
 	up := map[uint32]bool{}
 	for _, e := range snap.Endpoints {
 		equal(t, e.Tenant, o.tenant)

@@ -161,7 +161,7 @@ func TestVerifyFinds(t *testing.T) {
 		"a held one without an entry": {first("held", deleteIt), "holds its conversation"},
 		"a message that is damaged":   {first("messages", putIt("\x01")), "record is damaged"},
 		"an event that is damaged":    {first("events", putIt("\x07")), "record is damaged"},
-		"figures that are wrong":      {first("stats", putIt("\x01\x09\x00\x00\x00\x00\x00\x00")), "counts 9 pending"},
+		"figures that are wrong":      {first("stats", putIt("\x01\x09\x00\x00\x00\x00\x00\x00\x00")), "counts 9 pending"},
 		"figures that are damaged":    {first("stats", putIt("")), "stats of endpoint"},
 		"a tenant that is gone":       {first("tenants", deleteIt), "which doesn't exist"},
 		"an endpoint that is damaged": {first("endpoints", putIt("{")), "endpoints 1"},

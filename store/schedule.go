@@ -159,29 +159,21 @@ func (t *tx) finish(d *delivery, o webhook.Outcome, next time.Time) (f webhook.F
 	switch {
 	case o.Verdict == webhook.Delivered:
 		d.Status, d.FinishedAt = webhook.Succeeded, t.now
-		st.LastSuccess, st.FailingSince, st.LastError = t.now, time.Time{}, ""
+		st.LastSuccess, st.FailingSince, st.LastError, st.LastStatus = t.now, time.Time{}, "", 0
 	case next.IsZero():
 		d.Status, d.FinishedAt = webhook.Failed, t.now
 	default:
 		d.Status = webhook.Retrying
 	}
 	if d.Status != webhook.Succeeded {
-		st.LastError = o.Attempt.Error
+		st.LastError, st.LastStatus = o.Attempt.Error, o.Attempt.StatusCode
 		if st.FailingSince.IsZero() {
 			st.FailingSince = t.now
 		}
 	}
 	f.Status, f.FailingSince = d.Status, st.FailingSince
-	happened := t.happened(webhook.OfEndpoint(d.EndpointID()))
-	happened.Durations.Count(o.Attempt.Duration)
-	switch d.Status {
-	case webhook.Succeeded:
-		happened.Succeeded++
-	case webhook.Failed:
-		happened.DeadLetters++
-		fallthrough
-	default:
-		happened.Failed++
+	for _, of := range [...]webhook.Subject{webhook.OfEndpoint(d.EndpointID()), webhook.DeliveriesOf(d.TenantID), webhook.DeliveriesOf(0)} {
+		t.happened(of).CountAttempt(d.Status, o.Attempt.Duration)
 	}
 	t.move(d.EndpointID(), before, d.Status)
 	t.markTrouble(d, before)

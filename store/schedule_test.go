@@ -20,7 +20,7 @@ func TestFinish(t *testing.T) {
 
 	next := begun.Add(10 * time.Second)
 	equal(t, o.finish(id, failed(), next), webhook.Finished{Status: webhook.Retrying, Due: next, FailingSince: begun})
-	equal(t, o.stats(ep), webhook.EndpointStats{Retrying: 1, FailingSince: begun, LastError: webhook.ErrorStatus})
+	equal(t, o.stats(ep), webhook.EndpointStats{Retrying: 1, FailingSince: begun, LastError: webhook.ErrorStatus, LastStatus: 500})
 	ready, _ := o.due(ep)
 	equal(t, len(ready), 0)
 	list, err := o.Due(ep, begun, 10, func(webhook.ID) bool { return false })
@@ -43,7 +43,7 @@ func TestFinish(t *testing.T) {
 			{Number: 2, StartedAt: begun, Duration: time.Second, StatusCode: 500, Error: webhook.ErrorStatus, ResponseBody: []byte("no")},
 		},
 	})
-	equal(t, o.stats(ep), webhook.EndpointStats{Failed: 1, FailingSince: begun, LastError: webhook.ErrorStatus})
+	equal(t, o.stats(ep), webhook.EndpointStats{Failed: 1, FailingSince: begun, LastError: webhook.ErrorStatus, LastStatus: 500})
 	_, err = o.Claim(id)
 	equal(t, err, webhook.ErrNotFound)
 	equal(t, o.finish(id, delivered(), time.Time{}), webhook.Finished{}) // too late: it has ended

@@ -99,8 +99,8 @@ func (t *tx) putStats() {
 
 // encodeStats:
 //
-//	| version | pending | retrying | succeeded | failed | failing since, last success (ms) | last error |
-//	| 1       | varints                                                                  | bytes      |
+//	| version | pending | retrying | succeeded | failed | failing since, last success (ms) | last error | last status |
+//	| 1       | varints                                                                  | bytes      | varint      |
 func encodeStats(st *webhook.EndpointStats) []byte {
 	b := append(make([]byte, 0, 40), recordVersion)
 	for _, n := range []uint64{st.Pending, st.Retrying, st.Succeeded, st.Failed} {
@@ -108,7 +108,8 @@ func encodeStats(st *webhook.EndpointStats) []byte {
 	}
 	b = appendTime(b, millisOf(st.FailingSince))
 	b = appendTime(b, millisOf(st.LastSuccess))
-	return appendBytes(b, string(st.LastError))
+	b = appendBytes(b, string(st.LastError))
+	return binary.AppendUvarint(b, uint64(st.LastStatus))
 }
 
 func decodeStats(b []byte) (st webhook.EndpointStats, err error) {
@@ -116,6 +117,7 @@ func decodeStats(b []byte) (st webhook.EndpointStats, err error) {
 	st.Pending, st.Retrying, st.Succeeded, st.Failed = d.uvarint(), d.uvarint(), d.uvarint(), d.uvarint()
 	st.FailingSince, st.LastSuccess = timeOf(d.millis()), timeOf(d.millis())
 	st.LastError = webhook.ErrorClass(d.string())
+	st.LastStatus = d.int(1 << 16)
 	return st, d.err()
 }
 
@@ -138,14 +140,19 @@ func (s *Store) Snapshot() metrics.Snapshot {
 		snap.DeadLetters += st.Failed
 		snap.Endpoints = append(snap.Endpoints, metrics.EndpointState{Tenant: e.TenantID, Endpoint: id, Up: e.Enabled && st.FailingSince.IsZero()})
 	}
-	if oldest := s.oldest(dir); !oldest.IsZero() {
+	oldest, _ := s.Oldest(context.Background(), 0) // a closed database has no gauges to show
+	if !oldest.IsZero() {
 		snap.OldestAgeSeconds = max(0, s.now().Sub(oldest).Seconds())
 	}
 	return snap
 }
 
-// oldestLook bounds how many of an endpoint's retries are looked at for the oldest.
-const oldestLook = 500
+// oldestLook bounds how many of an endpoint's retries are looked at for the oldest, allLook those of all
+// endpoints together.
+const (
+	oldestLook = 500
+	allLook    = 10_000
+)
 
 // Waiting says what waits for an endpoint. Of more than 500 retries the oldest is that of those due first.
 func (s *Store) Waiting(ctx context.Context, endpoint uint32) (w webhook.Waiting, err error) {
@@ -153,13 +160,13 @@ func (s *Store) Waiting(ctx context.Context, endpoint uint32) (w webhook.Waiting
 		return w, nil
 	}
 	err = s.viewOf(ctx, scheduleBuckets, func(b *reader) error {
-		w = waiting(b.cursor(bSchedule), endpoint)
+		w = waiting(b.cursor(bSchedule), endpoint, oldestLook)
 		return nil
 	})
 	return w, err
 }
 
-func waiting(c *cursor, endpoint uint32) (w webhook.Waiting) {
+func waiting(c *cursor, endpoint uint32, most int) (w webhook.Waiting) {
 	look := func(id webhook.ID) {
 		if at := id.Time(); w.Oldest.IsZero() || at.Before(w.Oldest) {
 			w.Oldest = at
@@ -170,7 +177,7 @@ func waiting(c *cursor, endpoint uint32) (w webhook.Waiting) {
 		look(id)
 	}
 	k, _ := c.Seek(append(idKey(endpoint), 0, 0, 0, 0, 0, 1))
-	for n := 0; n < oldestLook && hasPrefix(k, prefix); n++ {
+	for n := 0; n < most && hasPrefix(k, prefix); n++ {
 		if id, due, ok := parseScheduleKey(k); ok {
 			look(id)
 			if n == 0 {
@@ -182,20 +189,28 @@ func waiting(c *cursor, endpoint uint32) (w webhook.Waiting) {
 	return w
 }
 
-// oldest returns when the oldest delivery was made that waits for an endpoint that is enabled; zero: there
-// is none.
-func (s *Store) oldest(dir *directory) (oldest time.Time) {
-	_ = s.viewOf(context.Background(), scheduleBuckets, func(b *reader) error { // a closed database has no gauges to show
+// Oldest returns when the oldest delivery was made that waits for an endpoint that is enabled, of a tenant
+// or, with 0, of all; zero: there is none. The more endpoints something waits for, the fewer retries of each
+// are looked at: those due first, 10,000 in all.
+func (s *Store) Oldest(ctx context.Context, tenant uint32) (oldest time.Time, err error) {
+	var ids []uint32
+	for id, e := range s.dir.Load().endpoints {
+		if st := s.stats.get(id); e.Enabled && st.Pending+st.Retrying > 0 && (tenant == 0 || e.TenantID == tenant) {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return oldest, nil
+	}
+	most := min(oldestLook, 1+allLook/len(ids))
+	err = s.viewOf(ctx, scheduleBuckets, func(b *reader) error {
 		c := b.cursor(bSchedule)
-		for id, e := range dir.endpoints {
-			if st := s.stats.get(id); !e.Enabled || st.Pending+st.Retrying == 0 {
-				continue
-			}
-			if at := waiting(c, id).Oldest; !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+		for _, id := range ids {
+			if at := waiting(c, id, most).Oldest; !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
 				oldest = at
 			}
 		}
 		return nil
 	})
-	return oldest
+	return oldest, err
 }

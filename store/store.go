@@ -56,6 +56,7 @@ type Store struct {
 	stats statsTable
 
 	activity activityTable
+	changed  atomic.Uint64 // how often figures changed
 
 	steps   chan *step
 	soon    chan *step // those in no hurry

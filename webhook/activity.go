@@ -9,7 +9,7 @@ type Activity struct {
 	Accepted, Duplicate, Ignored, Unrouted, Unparsed uint64
 	Unsigned                                         uint64 // refused for their signature; of all only
 	Handshakes                                       uint64 // answered; of all only
-	// Attempts to deliver, of an endpoint.
+	// Attempts to deliver, of an endpoint or of several.
 	Succeeded, Failed uint64
 	DeadLetters       uint64
 	Durations         Durations
@@ -30,10 +30,9 @@ func (a *Activity) Add(b *Activity) {
 
 // Counters returns every count, in an order that never changes: new ones come last.
 func (a *Activity) Counters() []*uint64 {
-	list := []*uint64{
+	list := append(make([]*uint64, 0, 10+len(a.Durations)),
 		&a.Accepted, &a.Duplicate, &a.Ignored, &a.Unrouted, &a.Unparsed, &a.Unsigned, &a.Handshakes,
-		&a.Succeeded, &a.Failed, &a.DeadLetters,
-	}
+		&a.Succeeded, &a.Failed, &a.DeadLetters)
 	for i := range a.Durations {
 		list = append(list, &a.Durations[i])
 	}
@@ -58,6 +57,20 @@ func (a *Activity) CountInbound(outcome AuditOutcome) {
 		a.Unrouted++
 	case Unparsed:
 		a.Unparsed++
+	}
+}
+
+// CountAttempt counts an attempt to deliver that left its delivery with a status.
+func (a *Activity) CountAttempt(left Status, took time.Duration) {
+	a.Durations.Count(took)
+	switch left {
+	case Succeeded:
+		a.Succeeded++
+	case Failed:
+		a.DeadLetters++
+		fallthrough
+	default:
+		a.Failed++
 	}
 }
 
@@ -114,9 +127,10 @@ type Subject struct {
 type SubjectKind byte
 
 const (
-	ofAll      SubjectKind = 'a'
-	ofTenant   SubjectKind = 't'
-	ofEndpoint SubjectKind = 'e'
+	ofAll        SubjectKind = 'a'
+	ofTenant     SubjectKind = 't'
+	ofEndpoint   SubjectKind = 'e'
+	ofDeliveries SubjectKind = 'd'
 )
 
 // Everybody is the installation as a whole: all that Meta sends.
@@ -127,6 +141,9 @@ func OfTenant(id uint32) Subject { return Subject{ofTenant, id} }
 
 // OfEndpoint is what is delivered to an endpoint.
 func OfEndpoint(id uint32) Subject { return Subject{ofEndpoint, id} }
+
+// DeliveriesOf is what is delivered to all endpoints of a tenant; 0: of every tenant.
+func DeliveriesOf(tenant uint32) Subject { return Subject{ofDeliveries, tenant} }
 
 // Resolution is how long the spans of a series are.
 type Resolution time.Duration

@@ -103,4 +103,5 @@ type EndpointStats struct {
 	FailingSince                         time.Time // of the first failure since the last success; zero: not failing
 	LastSuccess                          time.Time
 	LastError                            ErrorClass
+	LastStatus                           int // of the answer that was the last error; 0: there was none
 }

@@ -152,6 +152,81 @@ function setUp(root) {
 
 setUp(document);
 
+// live: the page's parts are fetched again when the service says that something has changed, for as long as
+// somebody can see them. A tab that nobody looks at holds no connection.
+function setUpLive(sign) {
+	const html = new Map(); // of each part, as it came
+	for (const part of document.querySelectorAll("[data-live]")) html.set(part.id, part.innerHTML);
+	let source, later, lost = false, busy = false, again = false;
+	const show = (on) => {
+		sign.classList.toggle("on", on);
+		sign.textContent = on ? sign.dataset.follows : sign.dataset.still;
+	};
+	const put = (part, fresh) => {
+		const at = part.contains(document.activeElement) ? document.activeElement : null;
+		const selection = getSelection();
+		if (!selection.isCollapsed && selection.containsNode(part, true)) return; // somebody reads or copies
+		const open = [...part.querySelectorAll("details[open]")].map((details) => details.id);
+		const scrolled = [...part.querySelectorAll(".scroll")].map((box) => box.scrollTop);
+		html.set(part.id, fresh.innerHTML);
+		part.className = fresh.className;
+		part.replaceChildren(...document.adoptNode(fresh).childNodes);
+		for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+		part.querySelectorAll(".scroll").forEach((box, i) => { box.scrollTop = scrolled[i] ?? 0; });
+		if (!at) return;
+		const same = at.localName === "summary" ? document.getElementById(at.parentElement.id)?.querySelector("summary")
+			: [...part.querySelectorAll(at.localName)].find((other) => other.getAttribute("href") === at.getAttribute("href"));
+		same?.focus({ preventScroll: true });
+	};
+	const refresh = async () => {
+		again = busy;
+		if (busy) return;
+		busy = true;
+		try {
+			const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Live": "1" } });
+			if (answer.redirected) return location.reload(); // signed out: the page says so
+			if (!answer.ok) return;
+			const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+			for (const part of document.querySelectorAll("[data-live]")) {
+				const fresh = page.getElementById(part.id);
+				if (fresh && fresh.innerHTML !== html.get(part.id)) put(part, fresh);
+			}
+		} catch {
+			show(false); // the stream finds out when the service is back
+		} finally {
+			busy = false;
+		}
+		if (again) refresh();
+	};
+	const follow = () => {
+		source?.close();
+		source = null;
+		if (document.hidden) return;
+		source = new EventSource(sign.dataset.liveSign);
+		source.addEventListener("open", () => {
+			if (lost) refresh(); // who knows what happened meanwhile
+			lost = false;
+			show(true);
+		});
+		source.addEventListener("error", () => {
+			lost = true;
+			show(false);
+			clearTimeout(later); // one that was refused, perhaps by a proxy, doesn't try again by itself
+			later = setTimeout(() => { if (source?.readyState === EventSource.CLOSED) follow(); }, 30000);
+		});
+		source.addEventListener("changed", refresh);
+		source.addEventListener("over", () => location.reload());
+	};
+	document.addEventListener("visibilitychange", () => {
+		follow();
+		if (source) refresh();
+	});
+	follow();
+}
+
+const sign = document.querySelector("[data-live-sign]");
+if (sign) setUpLive(sign);
+
 // An open menu closes when one looks elsewhere.
 document.addEventListener("click", (event) => {
 	for (const menu of document.querySelectorAll("details.account[open]")) {
