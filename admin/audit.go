@@ -70,12 +70,15 @@ func (c *call) narrow(tenant uint32) (uint32, error) {
 	return tenant, nil
 }
 
-func auditOutcomes() []string {
-	names := make([]string, len(webhook.AuditOutcomes))
-	for i, o := range webhook.AuditOutcomes {
-		names[i] = string(o)
+func auditOutcomes() []string { return names(webhook.AuditOutcomes) }
+
+// names returns words as strings.
+func names[T ~string](words []T) []string {
+	list := make([]string, len(words))
+	for i, w := range words {
+		list[i] = string(w)
 	}
-	return names
+	return list
 }
 
 // getAudit shows a record with the raw POST. A tenant's key can't have one that carries data of another

@@ -6,12 +6,24 @@ import (
 	"strings"
 
 	"cubeconnect/web"
+	"cubeconnect/webhook"
 )
 
 // Identity is somebody that the API knows.
 type Identity struct {
 	Name     string // for the log
 	TenantID uint32 // 0: an administrator
+	Kind     webhook.ActorKind
+	KeyID    uint32 // of an API key
+}
+
+// actor is who makes a request, for the trail.
+func (i Identity) actor(r *http.Request) webhook.Actor {
+	a := webhook.Actor{Kind: i.Kind, RemoteAddr: web.RemoteAddr(r)}
+	if i.KeyID != 0 {
+		a.KeyID, a.KeyName = i.KeyID, i.Name
+	}
+	return a
 }
 
 func (i Identity) sees(tenant uint32) bool { return i.TenantID == 0 || i.TenantID == tenant }
@@ -21,7 +33,9 @@ type Auth func(*http.Request) (Identity, error)
 
 // Local takes everybody for an administrator. It is for a socket whose file only administrators can
 // open.
-func Local(*http.Request) (Identity, error) { return Identity{Name: "local"}, nil }
+func Local(*http.Request) (Identity, error) {
+	return Identity{Name: "local", Kind: webhook.ByLocal}, nil
+}
 
 // Keys recognises API keys, and where a request has none, the console's sessions.
 //
@@ -49,14 +63,14 @@ func (a *API) Keys(r *http.Request) (Identity, error) {
 
 func (a *API) lookup(hash [32]byte) (Identity, bool) {
 	if own := a.bootstrap.Load(); own != nil && subtle.ConstantTimeCompare(hash[:], own[:]) == 1 {
-		return Identity{Name: "bootstrap"}, true
+		return Identity{Name: "bootstrap", Kind: webhook.ByBootstrap}, true
 	}
 	// Looking it up takes a time that depends on the hash, which tells nothing of the key behind it.
 	key, ok := a.store.APIKeyByHash(hash)
 	if !ok || subtle.ConstantTimeCompare(hash[:], key.Hash[:]) != 1 {
 		return Identity{}, false
 	}
-	return Identity{Name: key.Name, TenantID: key.TenantID}, true
+	return Identity{Name: key.Name, TenantID: key.TenantID, Kind: webhook.ByKey, KeyID: key.ID}, true
 }
 
 func (a *API) fromSession(r *http.Request) (Identity, error) {
@@ -65,6 +79,7 @@ func (a *API) fromSession(r *http.Request) (Identity, error) {
 			if err := new(http.CrossOriginProtection).Check(r); err != nil {
 				return Identity{}, web.Forbidden("A browser may change something from the console's own pages only.")
 			}
+			who.Kind = webhook.ByConsole
 			return who, nil
 		}
 	}

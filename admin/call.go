@@ -33,6 +33,7 @@ func identify(auth Auth, r *web.Request) (*call, error) {
 		return nil, err
 	}
 	r.Note("key", who.Name)
+	r.Request = r.WithContext(webhook.WithActor(r.Context(), who.actor(r.Request)))
 	return &call{Request: r, who: who}, nil
 }
 

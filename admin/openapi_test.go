@@ -282,7 +282,7 @@ func (d document) checkParameters(t *testing.T, path string, op map[string]any) 
 func TestDocumentListsTheWords(t *testing.T) {
 	d := readDocument(t)
 	for name, want := range map[string][]string{
-		"EventType": webhook.EventTypes, "DeliveryStatus": deliveryStatuses, "AuditOutcome": auditOutcomes(),
+		"EventType": webhook.EventTypes, "DeliveryStatus": deliveryStatuses, "AuditOutcome": auditOutcomes(), "Action": names(webhook.Actions), "ActorKind": names(webhook.ActorKinds),
 	} {
 		if got := list(d.at("components", "schemas", name, "enum")); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s: %v, want %v", name, got, want)

@@ -105,7 +105,7 @@ func TestForeignKey(t *testing.T) {
 		want := map[string]int{
 			"GET /api/v1/tenants": 200, "POST /api/v1/tenants": 403, "GET /api/v1/audit": 200, "GET /api/v1/templates": 200, "GET /api/v1/monitor": 200,
 			"GET /api/v1/api-keys": 403, "POST /api/v1/api-keys": 403, "DELETE /api/v1/api-keys/{id}": 403,
-			"POST /api/v1/audit/reprocess": 403, "GET /api/v1/backup": 403,
+			"POST /api/v1/audit/reprocess": 403, "GET /api/v1/backup": 403, "GET /api/v1/trail": 403,
 		}[route.Method+" "+route.Pattern]
 		if want == 0 {
 			want = 404
@@ -156,7 +156,7 @@ func TestOwnKey(t *testing.T) {
 	// Deletions last, or nothing is left for the rest.
 	for _, deletion := range []bool{false, true} {
 		for _, route := range f.api.Routes(f.api.Keys) {
-			if (route.Method == "DELETE") != deletion || route.Pattern == tenantPath && deletion || strings.Contains(route.Pattern, "api-keys") || route.Method+route.Pattern == "POST/api/v1/tenants" || strings.HasSuffix(route.Pattern, "/reprocess") || strings.HasSuffix(route.Pattern, "/backup") || strings.Contains(route.Pattern, "openapi") {
+			if (route.Method == "DELETE") != deletion || route.Pattern == tenantPath && deletion || strings.Contains(route.Pattern, "api-keys") || route.Method+route.Pattern == "POST/api/v1/tenants" || strings.HasSuffix(route.Pattern, "/reprocess") || strings.HasSuffix(route.Pattern, "/backup") || strings.HasSuffix(route.Pattern, "/trail") || strings.Contains(route.Pattern, "openapi") {
 				continue
 			}
 			if a := f.as(t, v.key, route.Method, v.target(route.Pattern), bodyFor(route.Method, route.Pattern)); a.status >= 300 {

@@ -63,6 +63,8 @@ func (a *API) Routes(auth Auth) []web.Route {
 		get("/api/v1/templates", a.any(auth, a.listTemplates)),
 		get("/api/v1/monitor", a.any(auth, a.report)),
 
+		get("/api/v1/trail", a.administrator(auth, a.listTrail)),
+
 		get("/api/v1/api-keys", a.administrator(auth, a.listKeys)),
 		post("/api/v1/api-keys", a.administrator(auth, a.createKey)),
 		remove("/api/v1/api-keys/{id}", a.administrator(auth, a.deleteKey)),

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"cubeconnect/web"
@@ -40,6 +41,9 @@ func (a *API) sendTest(c *call) (web.Answer, error) {
 func (a *API) test(ctx context.Context, e *webhook.Endpoint) (webhook.ID, webhook.Outcome, error) {
 	t, err := a.store.Tenant(ctx, e.TenantID)
 	if err != nil {
+		return webhook.ID{}, webhook.Outcome{}, err
+	}
+	if err := a.store.Note(ctx, webhook.TrailEntry{Action: webhook.EndpointTested, TenantID: t.ID, ObjectID: strconv.FormatUint(uint64(e.ID), 10), Name: e.Host()}); err != nil {
 		return webhook.ID{}, webhook.Outcome{}, err
 	}
 	ev := webhook.NewTestEvent(&t, testMessage, a.now())

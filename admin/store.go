@@ -61,6 +61,11 @@ type Store interface {
 	Messages(ctx context.Context, tenant uint32, wamid string) ([]webhook.Message, error)
 	Templates(ctx context.Context, f webhook.TemplateFilter, p webhook.Page) (webhook.List[webhook.Template], error)
 
+	// Trail lists who did what; whatever changes something leaves its line by itself. Note leaves one for what
+	// changes nothing in here.
+	Trail(ctx context.Context, f webhook.TrailFilter, p webhook.Page) (webhook.List[webhook.TrailEntry], error)
+	Note(ctx context.Context, e webhook.TrailEntry) error
+
 	APIKeys(ctx context.Context, p webhook.Page) (webhook.List[webhook.APIKey], error)
 	CreateAPIKey(ctx context.Context, k webhook.APIKey) (webhook.APIKey, error)
 	DeleteAPIKey(ctx context.Context, id uint32) error

@@ -121,6 +121,9 @@ func TestServe(t *testing.T) {
 	if got := len(n.events()); got != 1 {
 		t.Errorf("%d events", got)
 	}
+	if got := s.list("/trail?actor=local&action=key.create"); len(got) != len(keys)+len(tenants) || got[0]["remote_addr"] != nil {
+		t.Errorf("what the command line did: %v", got)
+	}
 	s.end()
 	run(t, 1, []string{"CUBECONNECT_DATA_DIR=" + t.TempDir()}, "verify")
 }

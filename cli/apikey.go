@@ -57,7 +57,7 @@ func createKey(ctx context.Context, c *config.Config, name string, tenant uint32
 		return "", err
 	}
 	secret, hash, prefix := admin.NewKey()
-	_, err = s.CreateAPIKey(ctx, webhook.APIKey{Name: name, TenantID: tenant, Prefix: prefix, Hash: hash})
+	_, err = s.CreateAPIKey(locally(ctx), webhook.APIKey{Name: name, TenantID: tenant, Prefix: prefix, Hash: hash})
 	if errors.Is(err, webhook.ErrNotFound) {
 		err = fmt.Errorf("there is no tenant %d", tenant)
 	}

@@ -84,5 +84,5 @@ func setPassword(ctx context.Context, c *config.Config, pw string) error {
 		return err
 	}
 	phc := console.HashPassword(pw)
-	return errors.Join(s.UpdateLogin(ctx, func(l *webhook.Login) error { l.SetPassword(phc); return nil }), s.Close())
+	return errors.Join(s.UpdateLogin(locally(ctx), func(l *webhook.Login) error { l.SetPassword(phc); return nil }), s.Close())
 }

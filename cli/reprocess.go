@@ -68,7 +68,7 @@ func reprocessWith(ctx context.Context, c *config.Config, r webhook.Reprocess) (
 		if err != nil {
 			return done, err
 		}
-		done, err = s.Reprocess(ctx, r, app.Parser(s))
+		done, err = s.Reprocess(locally(ctx), r, app.Parser(s))
 		return done, errors.Join(err, s.Close())
 	}
 	if err != nil {

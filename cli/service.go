@@ -14,10 +14,16 @@ import (
 
 	"cubeconnect/app"
 	"cubeconnect/config"
+	"cubeconnect/webhook"
 )
 
 // errNoService says that nobody listens on the local socket.
 var errNoService = errors.New("no service is running")
+
+// locally says for the trail that it is the command line that changes something.
+func locally(ctx context.Context) context.Context {
+	return webhook.WithActor(ctx, webhook.Actor{Kind: webhook.ByLocal})
+}
 
 // callLocal posts to the running service and reads the answer's data; nil: they aren't wanted.
 func callLocal(ctx context.Context, c *config.Config, path string, body, data any) error {

@@ -10,8 +10,12 @@ import (
 	"unicode"
 )
 
-// maxShown bounds how much of a body a page shows. The rest is for a download.
-const maxShown = 64 << 10
+const (
+	// maxShown bounds how much of a body a page shows. The rest is for a download.
+	maxShown = 64 << 10
+	// maxFormatted bounds what is laid out at all: one string can be all of a body.
+	maxFormatted = 4 << 20
+)
 
 // bodyView is a body as a page shows it.
 type bodyView struct {
@@ -22,7 +26,9 @@ type bodyView struct {
 }
 
 func viewBody(body []byte) (v bodyView) {
-	v.Formatted, v.Short = formatJSON(body, maxShown)
+	if len(body) <= maxFormatted {
+		v.Formatted, v.Short = formatJSON(body, maxShown)
+	}
 	v.Cut = len(body) > maxShown
 	v.Text = visible(strings.ToValidUTF8(string(body[:min(len(body), maxShown)]), "\uFFFD"))
 	return v

@@ -49,6 +49,10 @@ type Store interface {
 	Messages(ctx context.Context, tenant uint32, wamid string) ([]webhook.Message, error)
 	Templates(ctx context.Context, f webhook.TemplateFilter, p webhook.Page) (webhook.List[webhook.Template], error)
 
+	Trail(ctx context.Context, f webhook.TrailFilter, p webhook.Page) (webhook.List[webhook.TrailEntry], error)
+	// Note leaves a line in the trail, for what changes nothing.
+	Note(ctx context.Context, e webhook.TrailEntry) error
+
 	APIKeys(ctx context.Context, p webhook.Page) (webhook.List[webhook.APIKey], error)
 	DeleteAPIKey(ctx context.Context, id uint32) error
 
@@ -184,6 +188,7 @@ func (c *Console) Routes() []web.Route {
 	get("/audit/{id}", c.page((*request).audit))
 	get("/audit/{id}/body", c.page((*request).auditBody))
 	post("/audit/{id}/reprocess", c.page((*request).reprocess))
+	get("/trail", c.page((*request).trail))
 	get("/add-account", c.page((*request).addAccount))
 
 	get(tenantPath+"/deliveries", c.page((*request).deliveries))

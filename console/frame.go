@@ -83,6 +83,7 @@ func (q *request) navigation(t *webhook.Tenant, active string) (groups []navGrou
 		item("nav.keys", "key", "/api-keys"),
 		item("nav.messages", "message", "/messages"),
 		item("nav.audit", "audit", "/audit"),
+		item("nav.trail", "trail", "/trail"),
 	}})
 }
 

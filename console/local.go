@@ -33,7 +33,8 @@ func (c *Console) setPassword(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if err := c.store.UpdateLogin(r.Context(), func(l *webhook.Login) error { l.SetPassword(phc); return nil }); err != nil {
+	ctx := webhook.WithActor(r.Context(), webhook.Actor{Kind: webhook.ByLocal})
+	if err := c.store.UpdateLogin(ctx, func(l *webhook.Login) error { l.SetPassword(phc); return nil }); err != nil {
 		return web.Answer{}, err
 	}
 	c.log.Info("console password set on the command line")

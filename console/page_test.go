@@ -30,6 +30,7 @@ var pages = []string{
 	"/tenants/1/events", "/tenants/1/events?find=x", "/tenants/2/events", "/tenants/1/events/{event}",
 	"/tenants/1/replay", "/tenants/1/replay?status=failed", "/tenants/1/replay?status=missing", "/tenants/1/verify?endpoint=1",
 	"/api-keys", "/new-api-key", "/api-keys/1/delete",
+	"/audit", "/messages", "/tenants/1/templates", "/tenants/2/templates", "/trail",
 }
 
 // hostileFixture has as much as possible of what others choose.

@@ -86,6 +86,13 @@ func (q *request) replay() error {
 		p.Count, _ = strconv.ParseUint(f.Value("count"), 10, 64)
 		p.Done, _ = strconv.ParseUint(f.Value("done"), 10, 64)
 		p.More = f.Value("more") != ""
+		line := r.Entry(t.ID)
+		if cursor != "" {
+			line.Details = append(line.Details, "continued")
+		}
+		if err := q.c.store.Note(q.Context(), line); err != nil {
+			return err
+		}
 	}
 	r.DryRun = !p.Begun
 	done := uint64(0)

@@ -46,6 +46,7 @@ func (c *Console) open(h handler) web.Handler {
 func (c *Console) page(h handler) web.Handler {
 	return c.open(func(q *request) error {
 		if q.signedIn {
+			q.act(webhook.ByConsole)
 			return h(q)
 		}
 		to := "/sign-in"
@@ -60,6 +61,12 @@ func (c *Console) page(h handler) web.Handler {
 func (q *request) identify() (err error) {
 	q.session, q.signedIn, err = q.c.find(q.Request.Request)
 	return err
+}
+
+// act says who makes the request, for the trail.
+func (q *request) act(kind webhook.ActorKind) {
+	ctx := webhook.WithActor(q.Context(), webhook.Actor{Kind: kind, RemoteAddr: web.RemoteAddr(q.Request.Request)})
+	q.Request.Request = q.WithContext(ctx)
 }
 
 // redirect sends the browser on with a GET.

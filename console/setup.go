@@ -76,6 +76,7 @@ func (q *request) setUp() error {
 	if err != nil {
 		return err
 	}
+	q.act(webhook.BySetUp)
 	err = q.begin(func(l *webhook.Login) error {
 		if l.Password != "" {
 			return errChanged

@@ -42,6 +42,7 @@ func (q *request) signIn() error {
 		p.Minutes = q.toWait(wait)
 		return q.render(http.StatusTooManyRequests, "sign-in", p)
 	case ok:
+		q.act(webhook.ByConsole)
 		err := q.begin(func(l *webhook.Login) error {
 			if l.Password != login.Password {
 				return errChanged
@@ -70,8 +71,19 @@ func (q *request) verify(phc, password string) (ok bool, wait time.Duration, err
 		q.c.throttle.succeeded(addr)
 	} else if err == nil {
 		q.c.log.Warn("wrong console password", "remote", addr)
+		q.refuse()
 	}
 	return ok, 0, err
+}
+
+// refuse notes a wrong password. That it can't be noted is no reason to let anybody in.
+func (q *request) refuse() {
+	if !q.signedIn {
+		q.act(webhook.ByNobody)
+	}
+	if err := q.c.store.Note(q.Context(), webhook.TrailEntry{Action: webhook.SignInRefused}); err != nil {
+		q.c.log.Error("wrong console password not noted in the trail", "error", err)
+	}
 }
 
 // toWait says when to come back: to machines in the header, to people in minutes.

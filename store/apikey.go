@@ -31,7 +31,7 @@ func (s *Store) CreateAPIKey(ctx context.Context, k webhook.APIKey) (webhook.API
 		}
 		t.changeDirectory(func(d *directory) { d.keys[k.Hash] = &k })
 		t.put(bAPIKeys, idKey(k.ID), b)
-		return nil
+		return t.noteKey(ctx, webhook.KeyCreated, &k)
 	})
 	return k, err
 }
@@ -42,7 +42,7 @@ func (s *Store) DeleteAPIKey(ctx context.Context, id uint32) error {
 		for _, k := range t.dir.keys {
 			if k.ID == id {
 				t.deleteAPIKey(k)
-				return nil
+				return t.noteKey(ctx, webhook.KeyDeleted, k)
 			}
 		}
 		return webhook.ErrNotFound

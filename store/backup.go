@@ -32,6 +32,9 @@ const (
 // closed or the process has ended, however that ends. It returns an error that wraps [webhook.ErrFull] if
 // the disk has no room for it.
 func (s *Store) Backup(ctx context.Context) (_ *os.File, err error) {
+	if err := s.Note(ctx, webhook.TrailEntry{Action: webhook.BackupTaken}); err != nil {
+		return nil, err
+	}
 	size, _ := s.Size()
 	path := s.db.Path()
 	if err := needRoom(filepath.Dir(path), size); err != nil {

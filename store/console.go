@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"cubeconnect/webhook"
@@ -36,10 +37,12 @@ func (s *Store) Login(ctx context.Context) (l webhook.Login, err error) {
 // as it is, and nothing is stored.
 func (s *Store) UpdateLogin(ctx context.Context, change func(*webhook.Login) error) error {
 	return s.update(ctx, func(t *tx) error {
-		l, err := decodeLogin(t.get(bConsole, kLogin))
+		old, err := decodeLogin(t.get(bConsole, kLogin))
 		if err != nil {
 			return err
 		}
+		l := old
+		l.Sessions = slices.Clone(old.Sessions)
 		if err := change(&l); err != nil {
 			return err
 		}
@@ -48,7 +51,7 @@ func (s *Store) UpdateLogin(ctx context.Context, change func(*webhook.Login) err
 			return err
 		}
 		t.put(bConsole, kLogin, v)
-		return nil
+		return t.noteLogin(ctx, &old, &l)
 	})
 }
 

@@ -55,6 +55,7 @@
 //	purge         kind(1) id(4)                            tenant(4): deleted, its records not yet gone
 //	activity      kind(1) id(4) resolution(1) begin(4)     counters of one span of time
 //	console       "login"                                  JSON: hash of the password, sessions
+//	trail         id(16)                                   JSON: who did what to which thing
 //
 // # A delivery on its way
 //

@@ -50,7 +50,10 @@ func (s *Store) CreateEndpoint(ctx context.Context, e webhook.Endpoint) (webhook
 		if e.ID, err = t.nextID(bEndpoints); err != nil {
 			return err
 		}
-		return t.putEndpoint(e)
+		if err := t.putEndpoint(e); err != nil {
+			return err
+		}
+		return t.noteEndpoint(ctx, webhook.EndpointCreated, &e, nil)
 	})
 	return e, err
 }
@@ -66,7 +69,18 @@ func (s *Store) UpdateEndpoint(ctx context.Context, tenant, id uint32, change fu
 		if err := change(&e); err != nil {
 			return err
 		}
-		return t.putEndpoint(e)
+		if err := t.putEndpoint(e); err != nil {
+			return err
+		}
+		if e.Secret != old.Secret || e.OldSecret != old.OldSecret {
+			if err := t.noteEndpoint(ctx, webhook.SecretChanged, &e, nil); err != nil {
+				return err
+			}
+		}
+		if c := endpointChanges(old, &e); len(c) > 0 {
+			return t.noteEndpoint(ctx, webhook.EndpointUpdated, &e, c)
+		}
+		return nil
 	})
 	return e, err
 }
@@ -118,7 +132,7 @@ func (s *Store) DeleteEndpoint(ctx context.Context, tenant, id uint32) error {
 			return webhook.ErrNotFound
 		}
 		t.deleteEndpoint(e)
-		return nil
+		return t.noteEndpoint(ctx, webhook.EndpointDeleted, e, nil)
 	})
 }
 

@@ -32,6 +32,7 @@ const (
 	bPurge
 	bActivity
 	bConsole
+	bTrail
 	bucketCount
 )
 
@@ -39,7 +40,7 @@ var bucketNames = [bucketCount][]byte{
 	[]byte("meta"), []byte("tenants"), []byte("accounts"), []byte("endpoints"), []byte("api_keys"), []byte("audit"), []byte("events"),
 	[]byte("deliveries"), []byte("trouble"), []byte("schedule"), []byte("held"), []byte("messages"), []byte("customers"), []byte("templates"),
 	[]byte("seen"), []byte("idempotency"), []byte("stats"), []byte("purge"), []byte("activity"),
-	[]byte("console"),
+	[]byte("console"), []byte("trail"),
 }
 
 var allBuckets = func() (all []bucket) {

@@ -27,14 +27,14 @@ func (s *Store) Retry(ctx context.Context, tenant uint32, id webhook.ID) error {
 		switch {
 		case d.Status.Ended():
 			t.replay(&d)
-			return nil
 		case d.parked || d.due == 0:
 			return nil
+		default:
+			t.unschedule(&d)
+			t.schedule(&d, t.now)
+			t.putDelivery(&d)
 		}
-		t.unschedule(&d)
-		t.schedule(&d, t.now)
-		t.putDelivery(&d)
-		return nil
+		return t.note(ctx, webhook.TrailEntry{Action: webhook.DeliveryRetried, TenantID: tenant, ObjectID: id.String()})
 	})
 }
 
@@ -63,6 +63,11 @@ func (s *Store) Replay(ctx context.Context, tenant uint32, r webhook.Replay) (co
 	if err := s.checkReplay(tenant, r); err != nil {
 		return 0, err
 	}
+	if !r.DryRun {
+		if err := s.Note(ctx, r.Entry(tenant)); err != nil {
+			return 0, err
+		}
+	}
 	from, until, err := s.replayed(ctx, tenant, r.Range)
 	for err == nil && from != nil {
 		var done int
@@ -74,7 +79,7 @@ func (s *Store) Replay(ctx context.Context, tenant uint32, r webhook.Replay) (co
 
 // ReplayPart makes one step of [Store.Replay]: from the cursor on, or from the beginning if it is empty. Next
 // is where the step after it begins; empty: it was the last. So that there is a last one, the range should
-// have an end.
+// have an end. It leaves no line in the trail: whoever makes many steps of one leaves one for them all.
 func (s *Store) ReplayPart(ctx context.Context, tenant uint32, r webhook.Replay, cursor string) (count int, next string, err error) {
 	if err := s.checkReplay(tenant, r); err != nil {
 		return 0, "", err

@@ -29,6 +29,9 @@ const (
 // does the rest. A record that is asked for by its id and isn't there is [webhook.ErrNotFound].
 func (s *Store) Reprocess(ctx context.Context, r webhook.Reprocess, parse func(*webhook.Audit) webhook.Inbound) (done webhook.Reprocessed, err error) {
 	from, until, err := s.reprocessed(ctx, r)
+	if err == nil && !r.DryRun {
+		err = s.Note(ctx, r.Entry())
+	}
 	if err != nil {
 		return done, err
 	}

@@ -138,7 +138,7 @@ type stage func(keep *Retention, from []byte, budget *int) (next []byte, err err
 
 func (t *tx) retain(sw *sweep, budget int) (more bool, err error) {
 	keep := t.s.keep.Load()
-	stages := []stage{t.retainPurged, t.retainDeliveries, t.retainEvents, t.retainAudit, t.retainMessages, t.retainSeen, t.retainCustomers, t.retainIdempotency, t.retainActivity}
+	stages := []stage{t.retainPurged, t.retainDeliveries, t.retainEvents, t.retainAudit, t.retainMessages, t.retainSeen, t.retainCustomers, t.retainIdempotency, t.retainActivity, t.retainTrail}
 	for budget > 0 && sw.stage < len(stages) {
 		if sw.at, err = stages[sw.stage](keep, sw.at, &budget); err != nil {
 			return false, err

@@ -29,7 +29,10 @@ func (s *Store) CreateTenant(ctx context.Context, v webhook.Tenant) (webhook.Ten
 		if v.ID, err = t.nextID(bTenants); err != nil {
 			return err
 		}
-		return t.putTenant(v)
+		if err := t.putTenant(v); err != nil {
+			return err
+		}
+		return t.noteTenant(ctx, webhook.TenantCreated, &v, nil)
 	})
 	return v, err
 }
@@ -45,7 +48,13 @@ func (s *Store) UpdateTenant(ctx context.Context, id uint32, change func(*webhoo
 		if err := change(&v); err != nil {
 			return err
 		}
-		return t.putTenant(v)
+		if err := t.putTenant(v); err != nil {
+			return err
+		}
+		if c := tenantChanges(old.Tenant, &v); len(c) > 0 {
+			return t.noteTenant(ctx, webhook.TenantUpdated, &v, c)
+		}
+		return nil
 	})
 	return v, err
 }
@@ -64,7 +73,8 @@ func (t *tx) putTenant(v webhook.Tenant) error {
 // deliveries are out of reach at once too, and leave the disk with the following retention steps.
 func (s *Store) DeleteTenant(ctx context.Context, id uint32) error {
 	return s.updateAlone(ctx, func(t *tx) error {
-		if _, ok := t.dir.tenants[id]; !ok {
+		old, ok := t.dir.tenants[id]
+		if !ok {
 			return webhook.ErrNotFound
 		}
 		for _, e := range t.dir.byTenant[id] {
@@ -83,7 +93,7 @@ func (s *Store) DeleteTenant(ctx context.Context, id uint32) error {
 		t.changeDirectory(func(d *directory) { delete(d.tenants, id) })
 		t.put(bPurge, purgeKey(purgeTenant, id), idKey(id))
 		t.delete(bTenants, idKey(id))
-		return nil
+		return t.noteTenant(ctx, webhook.TenantDeleted, old.Tenant, nil)
 	})
 }
 
@@ -120,7 +130,10 @@ func (s *Store) CreateAccount(ctx context.Context, a webhook.Account) (webhook.A
 		if a.ID, err = t.nextID(bAccounts); err != nil {
 			return err
 		}
-		return t.putAccount(a)
+		if err := t.putAccount(a); err != nil {
+			return err
+		}
+		return t.noteAccount(ctx, webhook.AccountCreated, &a, nil)
 	})
 	return a, err
 }
@@ -140,7 +153,13 @@ func (s *Store) UpdateAccount(ctx context.Context, tenant, id uint32, change fun
 		if err := t.checkAccount(a); err != nil {
 			return err
 		}
-		return t.putAccount(a)
+		if err := t.putAccount(a); err != nil {
+			return err
+		}
+		if c := accountChanges(old, &a); len(c) > 0 {
+			return t.noteAccount(ctx, webhook.AccountUpdated, &a, c)
+		}
+		return nil
 	})
 	return a, err
 }
@@ -175,7 +194,7 @@ func (s *Store) DeleteAccount(ctx context.Context, tenant, id uint32) error {
 			return webhook.ErrNotFound
 		}
 		t.deleteAccount(a)
-		return nil
+		return t.noteAccount(ctx, webhook.AccountDeleted, a, nil)
 	})
 }
 

@@ -83,7 +83,7 @@ func (v *verifier) run() (err error) {
 		return nil
 	}
 	v.counts.Tenants, v.counts.Endpoints = len(v.dir.tenants), len(v.dir.endpoints)
-	for _, check := range []func() error{v.owners, v.audits, v.events, v.deliveries, v.schedule, v.held, v.trouble, v.messages, v.statistics} {
+	for _, check := range []func() error{v.owners, v.audits, v.events, v.deliveries, v.schedule, v.held, v.trouble, v.messages, v.statistics, v.trail} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -246,6 +246,15 @@ func (v *verifier) messages() error {
 		v.counts.Messages++
 		if _, err := decodeMessage(val); err != nil {
 			v.fault("message %x: %v", k, err)
+		}
+		return nil
+	})
+}
+
+func (v *verifier) trail() error {
+	return v.b.each(bTrail, func(k, val []byte) error {
+		if _, err := decodeTrail(k, val); err != nil {
+			v.fault("trail %x: %v", k, err)
 		}
 		return nil
 	})

@@ -6,6 +6,15 @@ import (
 	"net/netip"
 )
 
+// RemoteAddr returns the address that a request came from, without its port; empty over a local socket.
+func RemoteAddr(r *http.Request) string {
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	return addr.Addr().Unmap().String()
+}
+
 // ClientAddr returns whom a client's failures are counted for: an IPv4 address, or an IPv6 network of the
 // size that one customer of a provider gets.
 func ClientAddr(r *http.Request) netip.Addr {

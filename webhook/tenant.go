@@ -1,6 +1,9 @@
 package webhook
 
-import "time"
+import (
+	"net/url"
+	"time"
+)
 
 // Tenant is one customer of this installation.
 type Tenant struct {
@@ -51,6 +54,15 @@ type Endpoint struct {
 	OldSecretEnds  time.Time
 	DisabledReason string // why it isn't enabled; empty if a person did it or it is enabled
 	CreatedAt      time.Time
+}
+
+// Host returns the host of the URL: the rest of it can hold a secret.
+func (e *Endpoint) Host() string {
+	u, err := url.Parse(e.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // SecretOverlap is how long the secret before goes on signing unless somebody says otherwise.
