@@ -94,12 +94,8 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // render writes a page. Nothing has been written if it returns an error.
 func (q *request) render(status int, name string, p page) error {
-	t := q.lang.templates[name]
-	if t == nil {
-		return fmt.Errorf("there is no page %s", name)
-	}
 	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, "frame", p); err != nil {
+	if err := q.lang.templates.page(name).ExecuteTemplate(&b, "frame", p); err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	h := q.w.Header()

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -23,12 +24,11 @@ type language struct {
 	Dir  string // of the script
 	Name string // in itself
 
-	messages  map[string]message
-	phrases   []phrase
+	words     func() *words
 	plural    func(n int) string
 	months    [12]string
 	comma     string
-	templates map[string]*template.Template
+	templates *templates
 }
 
 // languages are by code; languageCodes is the order in which they are offered.
@@ -46,19 +46,31 @@ var (
 	}
 )
 
-// newLanguage reads the words and the templates. Both are part of the program: what is wrong with them is
-// found by the first test that runs.
+// words are a language's own.
+type words struct {
+	messages map[string]message
+	phrases  []phrase
+}
+
+// newLanguage leaves words and templates for their first use. They are part of the program: what is wrong
+// with them is found by the first test that runs.
 func newLanguage(l language) *language {
-	readLocale(l.Code+".json", &l.messages)
+	l.words = sync.OnceValue(func() *words { return readWords(l.Code) })
+	l.templates = newTemplates(&l)
+	return &l
+}
+
+func readWords(code string) *words {
+	w := new(words)
+	readLocale(code+".json", &w.messages)
 	var below map[string]map[string]string
 	readLocale("below.json", &below)
 	for _, text := range slices.Sorted(maps.Keys(below)) { // the same phrase wins each time
-		if own, ok := below[text][l.Code]; ok {
-			l.phrases = append(l.phrases, newPhrase(text, own))
+		if own, ok := below[text][code]; ok {
+			w.phrases = append(w.phrases, newPhrase(text, own))
 		}
 	}
-	l.templates = parseTemplates(&l)
-	return &l
+	return w
 }
 
 func readLocale(name string, into any) {
@@ -86,7 +98,7 @@ func (m *message) UnmarshalJSON(b []byte) error {
 
 // find returns a message's text, in the plural form that the argument n asks for.
 func (l *language) find(key string, args []any) (string, error) {
-	m, ok := l.messages[key]
+	m, ok := l.words().messages[key]
 	if !ok {
 		return "", fmt.Errorf("%s has no message %s", l.Code, key)
 	}
@@ -181,7 +193,7 @@ func newPhrase(text, own string) phrase {
 // below says in this language what another package says in English: faults of fields, reasons of
 // failures. What it doesn't know stays as it is, as a sentence.
 func (l *language) below(text string) string {
-	for _, p := range l.phrases {
+	for _, p := range l.words().phrases {
 		m := p.match.FindStringSubmatch(text)
 		if m == nil {
 			continue

@@ -21,7 +21,7 @@ import (
 
 // Both languages have every message, with the same placeholders, and no message is left over.
 func TestMessages(t *testing.T) {
-	en, ar := languages["en"].messages, languages["ar"].messages
+	en, ar := languages["en"].words().messages, languages["ar"].words().messages
 	if a, b := slices.Sorted(maps.Keys(en)), slices.Sorted(maps.Keys(ar)); !slices.Equal(a, b) {
 		t.Errorf("English has %v\nArabic has %v", a, b)
 	}
@@ -34,7 +34,7 @@ func TestMessages(t *testing.T) {
 		}
 	}
 	for code, forms := range map[string][]string{"en": {"one", "other"}, "ar": {"zero", "one", "two", "few", "many", "other"}} {
-		for key, m := range languages[code].messages {
+		for key, m := range languages[code].words().messages {
 			if m.forms != nil && !slices.Equal(slices.Sorted(maps.Keys(m.forms)), slices.Sorted(slices.Values(forms))) {
 				t.Errorf("%s: %s has the forms %v", code, key, slices.Sorted(maps.Keys(m.forms)))
 			}
@@ -121,7 +121,7 @@ func TestRich(t *testing.T) {
 }
 
 func newLanguageOf(m map[string]message) *language {
-	return &language{messages: m, plural: pluralEnglish}
+	return &language{words: func() *words { return &words{messages: m} }, plural: pluralEnglish}
 }
 
 func TestTime(t *testing.T) {

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"io/fs"
-	"path"
 	"strconv"
-	"strings"
+	"sync"
 	"time"
 )
 
@@ -18,32 +16,39 @@ var pageFiles embed.FS
 // shared are the files that every page is made with.
 var shared = []string{"frame.html", "part.html", "icon.html", "chart.html", "list.html"}
 
-// parseTemplates makes a set of templates for each page.
-func parseTemplates(l *language) map[string]*template.Template {
-	base := template.New("").Option("missingkey=error").Funcs(functions(l))
-	files, err := fs.Sub(pageFiles, "html")
-	if err == nil {
-		base, err = base.ParseFS(files, shared...)
-	}
-	names, err2 := fs.Glob(files, "*.html")
-	if err := errors.Join(err, err2); err != nil {
-		panic(err) // they are part of the program
-	}
-	pages := map[string]*template.Template{}
-	for _, name := range names {
-		t, err := base.Clone()
-		if err == nil {
-			t, err = t.ParseFS(files, name)
-		}
+// templates are the pages of a language, each parsed when it is first shown: most are of no use to most
+// runs of the program, and all of them take longer than the rest of its start.
+type templates struct {
+	base  func() *template.Template
+	pages sync.Map // by name: func() *template.Template
+}
+
+func newTemplates(l *language) *templates {
+	return &templates{base: sync.OnceValue(func() *template.Template {
+		return parse(template.New("").Option("missingkey=error").Funcs(functions(l)), shared...)
+	})}
+}
+
+// page returns the templates of html/NAME.html. The files are part of the program: what is wrong with them
+// is found by the first test that shows them.
+func (t *templates) page(name string) *template.Template {
+	p, _ := t.pages.LoadOrStore(name, sync.OnceValue(func() *template.Template {
+		base, err := t.base().Clone()
 		if err != nil {
 			panic(err)
 		}
-		pages[strings.TrimSuffix(name, path.Ext(name))] = t
+		return parse(base, name+".html")
+	}))
+	return p.(func() *template.Template)()
+}
+
+func parse(t *template.Template, names ...string) *template.Template {
+	for _, name := range names {
+		if _, err := t.ParseFS(pageFiles, "html/"+name); err != nil {
+			panic(err)
+		}
 	}
-	for _, name := range shared {
-		delete(pages, strings.TrimSuffix(name, path.Ext(name)))
-	}
-	return pages
+	return t
 }
 
 // functions are what templates can call.
