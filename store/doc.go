@@ -19,7 +19,7 @@
 //
 // A commit is one record of the write-ahead log (package wal): the rows that it changes, in one sequential
 // write and one sync. The same rows lie in memory over the file, in a layer that every read looks into
-// first. After a second, or 4 MiB, the layer is frozen and a new one begun; a second goroutine moves the
+// first. After a second, or 1 MiB, the layer is frozen and a new one begun; a second goroutine moves the
 // frozen one into the file in one transaction, sorted, and the log's other file is free again. What was
 // written and removed in between never reaches the file: most deliveries' entries in the schedule. After a
 // crash the log's records make up the first layer.

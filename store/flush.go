@@ -18,7 +18,7 @@ import (
 const (
 	// flushSize and flushEvery say how much is gathered in the log before it is moved into the file: the more
 	// at once, the fewer pages are written for each event. All of it is in memory, and read again after a crash.
-	flushSize  = 4 << 20
+	flushSize  = 1 << 20
 	flushEvery = time.Second
 	// maxAhead bounds what is in memory while the file can't keep up.
 	maxAhead = 16 << 20
