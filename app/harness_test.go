@@ -36,6 +36,7 @@ type appliance struct {
 	config        config.Config
 	log           io.Writer
 	client        *http.Client
+	program       *app.App
 	public, admin string // addresses, as URLs
 	cancel        context.CancelFunc
 	ended         chan error
@@ -88,7 +89,7 @@ func (a *appliance) open() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
-	a.public, a.admin, a.cancel, a.ended = p.PublicURL(), p.AdminURL(), cancel, ended
+	a.program, a.public, a.admin, a.cancel, a.ended = p, p.PublicURL(), p.AdminURL(), cancel, ended
 }
 
 // tryStart returns why a program with this configuration does not start.

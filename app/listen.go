@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -33,13 +34,13 @@ func (a *App) listen() error {
 		public = tls.NewListener(public, &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: certs.get})
 		scheme = "https"
 	}
-	a.add("public", scheme, public, web.New(web.Options{Log: a.log}, a.publicRoutes()), 30*time.Second)
+	a.add("public", scheme, public, web.New(web.Options{Log: a.log, Header: publicHeader}, a.publicRoutes()), 30*time.Second)
 
 	private, err := bind("admin.listen", c.Admin.Listen)
 	if err != nil {
 		return err
 	}
-	a.add("admin", "http", private, web.New(web.Options{Log: a.log, Fail: a.console.Fail}, a.adminRoutes(), a.admin.Routes(a.admin.Keys), a.console.Routes()), 0)
+	a.add("admin", "http", private, web.New(web.Options{Log: a.log, Fail: a.console.Fail, Header: privateHeader}, a.adminRoutes()), 0)
 	a.servers[len(a.servers)-1].http.RegisterOnShutdown(a.console.EndStreams)
 
 	// The command line talks to a running service through a socket that only its own user can open.
@@ -83,11 +84,13 @@ func (a *App) publicRoutes() []web.Route {
 	}
 }
 
+// adminRoutes are all of the admin listener's.
 func (a *App) adminRoutes() []web.Route {
-	return []web.Route{
+	return slices.Concat([]web.Route{
 		{Method: http.MethodGet, Pattern: "/api/health", Handler: a.health},
 		{Method: http.MethodGet, Pattern: "/metrics", Handler: a.metrics(promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelError)}))},
-	}
+		{Method: http.MethodGet, Pattern: "/debug/pprof/{name...}", Handler: a.profiles},
+	}, a.admin.Routes(a.admin.Keys), a.console.Routes())
 }
 
 // metrics asks for an administrator's key if the configuration says so.

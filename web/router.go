@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -18,16 +19,22 @@ type Options struct {
 	Log *slog.Logger // nil: none
 	// Fail writes what a client gets to see of an error, unknown paths included; nil: [WriteFailure].
 	Fail Fail
+	// Header is of every answer. A handler can set another value.
+	Header map[string]string
 }
 
 type router struct {
-	log  *slog.Logger
-	fail Fail
+	log    *slog.Logger
+	fail   Fail
+	header http.Header
 }
 
 // New makes a handler of route tables. It panics if two routes contradict each other.
 func New(o Options, tables ...[]Route) http.Handler {
-	s := &router{log: o.Log, fail: o.Fail}
+	s := &router{log: o.Log, fail: o.Fail, header: http.Header{"X-Content-Type-Options": {"nosniff"}}}
+	for name, value := range o.Header {
+		s.header.Set(name, value)
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -99,7 +106,7 @@ func (s *router) handle(route Route) httprouter.Handle {
 		begin := time.Now()
 		w := &writer{ResponseWriter: out}
 		r := &Request{Request: in, Pattern: route.Pattern, w: w, params: params}
-		w.Header().Set("X-Content-Type-Options", "nosniff")
+		maps.Copy(w.Header(), s.header) // the values are shared: who sets one replaces it
 		if limit > 0 {
 			in.Body = http.MaxBytesReader(out, in.Body, limit)
 		}
