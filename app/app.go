@@ -53,6 +53,7 @@ type Options struct {
 	Config  *config.Config
 	Log     *slog.Logger
 	Version Version
+	Motion  *FastMotion // nil: real time
 }
 
 // App is a running appliance.
@@ -84,11 +85,17 @@ func New(o Options) (_ *App, err error) {
 			err = errors.Join(err, a.Close())
 		}
 	}()
+	now := time.Now
+	if o.Motion != nil {
+		now = o.Motion.Now
+	}
 	path := filepath.Join(o.Config.DataDir, DatabaseName)
 	if a.store, err = store.Open(store.Options{
 		Path:    path,
 		Log:     o.Log,
 		Metrics: metrics.NewStore(a.registry),
+		Now:     now,
+		NoSync:  o.Motion != nil,
 		Keep:    retention(o.Config),
 		OnFresh: func(fresh []webhook.Due) { a.queue.Offer(fresh) },
 		RawOf:   (&rawFinder{parse: a.parse}).find,
@@ -102,14 +109,14 @@ func New(o Options) (_ *App, err error) {
 	metrics.NewFlows(a.registry)
 	a.egress = egress.New(egressOptions(o.Config))
 	a.queue = queue.New(queue.Options{
-		Store: a.store, Sender: a.egress, Config: queueConfig(o.Config), Log: o.Log, Metrics: metrics.NewQueue(a.registry), Grace: attemptGrace,
+		Store: a.store, Sender: o.Motion.sender(a.egress), Config: queueConfig(o.Config), Log: o.Log, Metrics: metrics.NewQueue(a.registry), Now: now, Grace: attemptGrace,
 	})
 	a.ingress = ingress.New(ingress.Options{
-		Directory: directory{a.store}, Acceptor: a.store, Activity: a.store, Metrics: metrics.NewIngress(a.registry), Log: o.Log, Now: time.Now, Config: ingressConfig(o.Config),
+		Directory: directory{a.store}, Acceptor: a.store, Activity: a.store, Metrics: metrics.NewIngress(a.registry), Log: o.Log, Now: now, Config: ingressConfig(o.Config),
 	})
 	a.admin = admin.New(admin.Options{
 		Store: a.store, Sender: a.egress, Log: o.Log, BootstrapKey: o.Config.Admin.APIKey, ForbiddenHeader: egress.ForbiddenHeader,
-		Defaults: a.deliveryDefaults, Parse: a.parse, Wake: a.queue.Wake,
+		Defaults: a.deliveryDefaults, Parse: a.parse, Wake: a.queue.Wake, Now: now,
 		Session: func(r *http.Request) (admin.Identity, bool) {
 			return admin.Identity{Name: "console"}, a.console.SignedIn(r)
 		},

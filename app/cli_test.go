@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -277,5 +280,59 @@ func TestDemo(t *testing.T) {
 	out, stderr := run(t, 0, nil, "demo", "--once")
 	if !strings.Contains(out, "message.received") || stderr != "" {
 		t.Errorf("%s%s", out, stderr)
+	}
+}
+
+// The filled demo has a week behind it, one endpoint in each state, and a password to sign in with.
+func TestDemoFilled(t *testing.T) {
+	t.Parallel()
+	c := begin(t, nil, "demo", "--filled")
+	eventually(t, func() error {
+		if !strings.Contains(c.out.String(), "It keeps running") {
+			return fmt.Errorf("%s%s", c.out.String(), c.err.String())
+		}
+		return nil
+	})
+	m := regexp.MustCompile(`password "([^"]+)":\s+(http://\S+)/\n`).FindStringSubmatch(c.out.String())
+	if m == nil {
+		t.Fatalf("it says nothing of how to sign in: %s", c.out.String())
+	}
+	a := &appliance{t: t, admin: m[2], client: newClient()}
+	a.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if r := a.request("POST", m[2]+"/sign-in", []byte(url.Values{"password": {m[1]}}.Encode()), "Content-Type", "application/x-www-form-urlencoded"); r.status != 303 || r.header.Get("Set-Cookie") == "" {
+		t.Errorf("the password does not sign in: %d %s", r.status, r.raw)
+	}
+	r := a.as("demo-admin-key", "GET", "/monitor?series=7d", nil).ok(200)
+	states := map[string]int{}
+	for _, n := range r["tenants"].([]any) {
+		for _, e := range n.(object)["endpoints"].([]any) {
+			states[e.(object)["state"].(string)]++
+		}
+	}
+	if states["healthy"] < 4 || states["failing"] != 1 || states["disabled"] != 1 || states["unused"] != 1 {
+		t.Errorf("states %v", states)
+	}
+	inbound := r["inbound"].(object)
+	for _, outcome := range []string{"accepted", "duplicate", "ignored", "unrouted", "unparsed", "bad_signature", "handshakes"} {
+		if number(t, inbound["7d"].(object), outcome) == 0 {
+			t.Errorf("nothing in the week was %s", outcome)
+		}
+	}
+	for _, window := range []string{"1h", "24h"} {
+		if number(t, inbound[window].(object), "accepted") < 40 || number(t, r["attempts"].(object)[window].(object), "dead_letters") == 0 {
+			t.Errorf("too little in %s: %v %v", window, inbound[window], r["attempts"])
+		}
+	}
+	if got := len(r["series"].([]any)); got < 150 {
+		t.Errorf("something was delivered in %d of 168 hours", got)
+	}
+	for _, path := range []string{"/templates?status=APPROVED", "/templates?status=REJECTED", "/templates?status=PAUSED", "/api-keys", "/tenants/2/deliveries?status=failed", "/tenants/3/events?event=campaign.completed"} {
+		if answer := a.as("demo-admin-key", "GET", path, nil); len(answer.items()) == 0 {
+			t.Errorf("%s is empty", path)
+		}
+	}
+	c.cancel()
+	if code := c.code(); code != 0 || c.err.String() != "" {
+		t.Errorf("exit code %d, %s", code, c.err.String())
 	}
 }

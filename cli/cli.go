@@ -39,7 +39,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "[--config FILE]", "run the appliance until SIGTERM or SIGINT", serve, withConfig},
-		{"demo", "[--once]", "show the whole round trip on loopback, with nothing to configure", demo, demoFlags},
+		{"demo", "[--filled] [--once]", "show the whole round trip on loopback, with nothing to configure", demo, demoFlags},
 		{"check", "[--config FILE]", "read the configuration and print every problem", check, withConfig},
 		{"listen", "[--addr :9000] --secret S", "receive webhooks: check signatures, print events", listen, listenFlags},
 		{"simulate", "NAME-or-FILE --to URL --app-secret S", "sign a payload and post it as Meta would", simulate, simulateFlags},
@@ -158,6 +158,9 @@ func (f *flags) parse(args []string) error {
 		args = rest[1:]
 	}
 }
+
+// is reports whether a flag that needs no value was given.
+func (f *flags) is(name string) bool { return f.Lookup(name).Value.String() == "true" }
 
 // noArgs refuses arguments that a command doesn't take.
 func (f *flags) noArgs() error {

@@ -16,18 +16,21 @@ import (
 
 	"cubeconnect/app"
 	"cubeconnect/config"
+	"cubeconnect/past"
 	"cubeconnect/sample"
 	"cubeconnect/webhook"
 )
 
 func demoFlags(f *flags) {
 	f.Bool("once", false, "end after the round trip: 0 if every step worked")
+	f.Bool("filled", false, "begin with a week of traffic of four tenants behind it, and a password for the console")
 }
 
 const (
 	demoAppSecret   = "demo-app-secret"
 	demoVerifyToken = "demo-verify-token"
 	demoKey         = "demo-admin-key"
+	demoPassword    = "demo-password"
 	demoPatience    = 20 * time.Second
 )
 
@@ -58,6 +61,13 @@ func demo(ctx context.Context, env *Env, f *flags) (err error) {
 	}
 	defer d.receiver.close()
 	c := demoConfig(dir)
+	if f.is("filled") {
+		endpoints, err := fillPast(ctx, env, c)
+		if err != nil {
+			return err
+		}
+		defer endpoints.Close()
+	}
 	log := slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	begun := time.Now()
 	if d.app, err = app.New(app.Options{Config: c, Log: log, Version: app.ReadVersion()}); err != nil {
@@ -81,10 +91,16 @@ func demo(ctx context.Context, env *Env, f *flags) (err error) {
 		}
 	}
 	fmt.Fprintf(env.Stdout, "\nEvery step worked.\n")
-	if f.Lookup("once").Value.String() == "true" {
+	if f.is("once") {
 		return nil
 	}
-	if err := d.invite(running); err != nil {
+	if f.is("filled") {
+		err = setPassword(running, c, demoPassword)
+	}
+	if err == nil {
+		err = d.invite(running)
+	}
+	if err != nil {
 		return err
 	}
 	<-ctx.Done()
@@ -102,6 +118,22 @@ func demoConfig(dir string) *config.Config {
 	c.Delivery.AllowNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	c.Delivery.Retries = webhook.Schedule{webhook.Duration(time.Second), webhook.Duration(time.Second), webhook.Duration(time.Second)}
 	return &c
+}
+
+// fillPast plays the week before. Its endpoints go on answering.
+func fillPast(ctx context.Context, env *Env, c *config.Config) (*past.Endpoints, error) {
+	endpoints, err := past.Listen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	begun := time.Now()
+	posts, err := past.Fill(ctx, past.Options{Config: c, Endpoints: endpoints})
+	if err != nil {
+		endpoints.Close()
+		return nil, fmt.Errorf("play the week before: %w", err)
+	}
+	fmt.Fprintf(env.Stdout, "A week with %d webhooks from Meta was played in %.1f s.\n\n", posts, time.Since(begun).Seconds())
+	return endpoints, nil
 }
 
 func (d *demonstration) say(format string, args ...any) {
@@ -294,8 +326,12 @@ func (d *demonstration) invite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	first := "where you choose a password first"
+	if console == "" {
+		console, first = d.app.AdminURL()+"/", fmt.Sprintf("password %q", demoPassword)
+	}
 	fmt.Fprintf(d.env.Stdout, `
-It keeps running. Look at the console, where you choose a password first:
+It keeps running. Look at the console, %s:
 
   %s
 
@@ -306,7 +342,7 @@ Or try, in another terminal:
   curl -s %s/metrics | grep ^cubeconnect_
 
 Ctrl-C ends it.
-`, console, d.webhookURL(), demoAppSecret, demoKey, d.app.AdminURL(), d.tenant, d.app.AdminURL())
+`, first, console, d.webhookURL(), demoAppSecret, demoKey, d.app.AdminURL(), d.tenant, d.app.AdminURL())
 	d.receiver.print(d.env.Stdout)
 	return nil
 }

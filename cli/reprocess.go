@@ -22,7 +22,7 @@ func reprocessFlags(f *flags) {
 }
 
 func reprocess(ctx context.Context, env *Env, f *flags) error {
-	r := webhook.Reprocess{DryRun: f.Lookup("dry-run").Value.String() == "true"}
+	r := webhook.Reprocess{DryRun: f.is("dry-run")}
 	now := time.Now()
 	var err error
 	if r.Since, err = f.time("since", now); err != nil {

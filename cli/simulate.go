@@ -27,7 +27,7 @@ func simulateFlags(f *flags) {
 }
 
 func simulate(ctx context.Context, env *Env, f *flags) error {
-	if f.Lookup("list").Value.String() == "true" {
+	if f.is("list") {
 		fmt.Fprintln(env.Stdout, strings.Join(sample.Names(), "\n"))
 		return nil
 	}
@@ -47,7 +47,7 @@ func simulate(ctx context.Context, env *Env, f *flags) error {
 	if err != nil {
 		return err
 	}
-	exact := f.Lookup("exact").Value.String() == "true"
+	exact := f.is("exact")
 	body = sample.ForAccount(body, f.Lookup("waba").Value.String(), f.Lookup("phone-number-id").Value.String())
 	client := http.Client{Timeout: 30 * time.Second}
 	for i := range count {

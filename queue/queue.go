@@ -79,13 +79,15 @@ type Queue struct {
 	unsettled   int        // attempts whose outcome is not on disk, those under way included
 	parking     int        // writes under way that park deliveries
 	windowBytes int        // payloads held in windows
+	resting     []chan<- time.Time
 }
 
 // inbox is what other goroutines have said since Run last looked.
 type inbox struct {
 	sync.Mutex
-	fresh []webhook.Due
-	woken map[uint32]struct{}
+	fresh   []webhook.Due
+	woken   map[uint32]struct{}
+	resting []chan<- time.Time // told when there is nothing to do
 }
 
 // maxInbox bounds the deliveries that wait for Run to look. Lanes of those beyond it read the disk.
@@ -175,6 +177,7 @@ func (q *Queue) Run(ctx context.Context) {
 		} else {
 			timer.Stop()
 		}
+		q.tellRest()
 	}
 }
 
@@ -211,7 +214,8 @@ func (q *Queue) drain(abort func()) {
 func (q *Queue) readInbox() {
 	q.inbox.Lock()
 	fresh, woken := q.inbox.fresh, q.inbox.woken
-	q.inbox.fresh = nil
+	q.resting = append(q.resting, q.inbox.resting...)
+	q.inbox.fresh, q.inbox.resting = nil, nil
 	if len(woken) > 0 {
 		q.inbox.woken = map[uint32]struct{}{}
 	} else {

@@ -52,6 +52,9 @@ func (s *Store) updateAlone(ctx context.Context, run func(*tx) error) error {
 // updateSoon is for steps that nobody waits for: they ride along with the next commit, and cause one of
 // their own only after a moment without. Each commit costs a sync, however little is in it.
 func (s *Store) updateSoon(ctx context.Context, run func(*tx) error) error {
+	if s.noSync {
+		return s.update(ctx, run)
+	}
 	return s.submit(ctx, s.soon, &step{run: run, done: make(chan error, 1)})
 }
 

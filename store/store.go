@@ -36,6 +36,7 @@ type Options struct {
 	Now     func() time.Time    // nil: [time.Now]
 	MaxSize int                 // bytes that the file may grow to; 0: no limit
 	Keep    Retention           // zero members: [DefaultRetention]'s
+	NoSync  bool                // nothing is synced to disk: for a file that is made anew after a crash
 	OnFresh func([]webhook.Due) // told of new deliveries in the order of their commits, after each; must not block
 	// RawOf finds Meta's own object of an event in the POST that it came from, or returns nil. Nil: never.
 	RawOf func(*webhook.Audit, *webhook.Event) []byte
@@ -50,6 +51,7 @@ type Store struct {
 	keep    atomic.Pointer[Retention]
 	onFresh func([]webhook.Due)
 	rawOf   func(*webhook.Audit, *webhook.Event) []byte
+	noSync  bool
 
 	ids   webhook.IDs // used by the commit loop only
 	dir   atomic.Pointer[directory]
@@ -94,13 +96,14 @@ func Open(o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		db: db, log: o.Log, metrics: o.Metrics, now: o.Now, onFresh: o.OnFresh, rawOf: o.RawOf,
+		db: db, log: o.Log, metrics: o.Metrics, now: o.Now, onFresh: o.OnFresh, rawOf: o.RawOf, noSync: o.NoSync,
 		steps: make(chan *step, maxBatch), soon: make(chan *step, maxBatch), stopped: make(chan struct{}), flusher: newFlusher(),
 	}
 	s.SetRetention(o.Keep)
 	if err := s.load(o.Path); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	s.db.NoSync, s.db.NoGrowSync, s.journal.NoSync = o.NoSync, o.NoSync, o.NoSync
 	go s.commitLoop()
 	go s.flushLoop()
 	return s, nil

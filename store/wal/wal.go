@@ -54,6 +54,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Log is a log open for appending. Its methods must not be called concurrently.
 type Log struct {
+	NoSync bool // records are on disk some time after [Log.Append], not before it returns
+
 	files [2]*file
 	now   int // which of them is written
 	seed  uint32
@@ -142,7 +144,7 @@ func (l *Log) Append(build func([]byte) []byte) error {
 	// What lay behind it is no record any more, whatever it was: a record never leads on to older remains.
 	b = append(b, make([]byte, prefixSize)...)
 	f := l.files[l.now]
-	if err := f.write(b); err != nil {
+	if err := f.write(b, !l.NoSync); err != nil {
 		l.dirty = true
 		return fmt.Errorf("write-ahead log: %w", err)
 	}
@@ -155,13 +157,13 @@ func (l *Log) Append(build func([]byte) []byte) error {
 	return nil
 }
 
-func (f *file) write(b []byte) error {
+func (f *file) write(b []byte, sync bool) error {
 	if need := f.end + int64(len(b)); need > f.size {
 		if err := f.allocate((need + growth - 1) / growth * growth); err != nil {
 			return err
 		}
 	}
-	if _, err := f.f.WriteAt(b, f.end); err != nil {
+	if _, err := f.f.WriteAt(b, f.end); err != nil || !sync {
 		return err
 	}
 	return syncData(f.f)
@@ -185,7 +187,7 @@ func (f *file) allocate(size int64) error {
 func (l *Log) Rotate() error {
 	if l.dirty {
 		// The next record gets the failed one's number, but not its place: none may be met in both.
-		if err := l.files[l.now].write(make([]byte, prefixSize)); err != nil {
+		if err := l.files[l.now].write(make([]byte, prefixSize), !l.NoSync); err != nil {
 			return fmt.Errorf("write-ahead log: %w", err)
 		}
 		l.dirty = false
