@@ -142,7 +142,7 @@ func TestProblems(t *testing.T) {
 			`3: public.tls.domains: item 6: "a..b" is not a domain such as hooks.example.com`,
 			`3: public.tls.domains: item 7: "a_b.c" is not a domain such as hooks.example.com`,
 			`4: public.tls.acme_email: "me" is not a mail address`,
-			"5: public.tls.acme_directory: must be an http or https URL without user, query and fragment",
+			"5: public.tls.acme_directory: must be an https URL without user, query and fragment",
 		}},
 		{"client certificates without TLS", "public.tls.meta_client_ca = 'ca.pem'", []string{
 			`1: public.tls.meta_client_ca: needs public.tls.mode = "files" or "acme": only who does TLS can demand a client certificate`,

@@ -95,8 +95,8 @@ func (f *faults) tls(t *TLS) {
 		addr, err := mail.ParseAddress(t.ACMEEmail)
 		f.check(err == nil && addr.Address == t.ACMEEmail, "public.tls.acme_email", "%q is not a mail address", t.ACMEEmail)
 	}
-	f.check(t.ACMEDirectory == "" || isBaseURL(t.ACMEDirectory), "public.tls.acme_directory",
-		"must be an http or https URL without user, query and fragment")
+	f.check(t.ACMEDirectory == "" || isBaseURL(t.ACMEDirectory) && strings.HasPrefix(t.ACMEDirectory, "https:"), "public.tls.acme_directory",
+		"must be an https URL without user, query and fragment")
 }
 
 func (f *faults) secrets(c *Config) {
