@@ -68,6 +68,7 @@ type App struct {
 	admin    *admin.API
 	console  *console.Console
 	servers  []*server
+	tls      publicTLS
 	started  time.Time
 	queueing atomic.Bool // the queue runs
 }
@@ -107,12 +108,16 @@ func New(o Options) (_ *App, err error) {
 	}
 	metrics.RegisterSnapshot(a.registry, a.store.Snapshot)
 	metrics.NewFlows(a.registry)
+	if err = a.openTLS(); err != nil {
+		return nil, err
+	}
 	a.egress = egress.New(egressOptions(o.Config))
 	a.queue = queue.New(queue.Options{
 		Store: a.store, Sender: o.Motion.sender(a.egress), Config: queueConfig(o.Config), Log: o.Log, Metrics: metrics.NewQueue(a.registry), Now: now, Grace: attemptGrace,
 	})
 	a.ingress = ingress.New(ingress.Options{
 		Directory: directory{a.store}, Acceptor: a.store, Activity: a.store, Metrics: metrics.NewIngress(a.registry), Log: o.Log, Now: now, Config: ingressConfig(o.Config),
+		Peer: a.tls.peer(),
 	})
 	a.admin = admin.New(admin.Options{
 		Store: a.store, Sender: a.egress, Log: o.Log, BootstrapKey: o.Config.Admin.APIKey, ForbiddenHeader: egress.ForbiddenHeader,
@@ -189,6 +194,7 @@ func (a *App) Reload(c *config.Config) (restart []string) {
 	a.queue.Configure(queueConfig(c))
 	a.ingress.Configure(ingressConfig(c))
 	a.admin.SetBootstrapKey(c.Admin.APIKey)
+	a.tls.reload()
 	a.config.Store(c)
 	for _, w := range c.Warnings() {
 		a.log.Warn(w)
@@ -205,11 +211,8 @@ func (a *App) AdminURL() string { return a.servers[1].url() }
 // Supported refuses what the configuration can say and this version can't do, rather than to look as
 // if it did.
 func Supported(c *config.Config) error {
-	switch {
-	case c.Public.TLS.Mode == config.TLSACME:
+	if c.Public.TLS.Mode == config.TLSACME {
 		return errors.New("public.tls.mode: acme is not available in this version; use \"files\", or \"off\" behind a proxy that does TLS")
-	case c.Public.TLS.MetaClientCA != "":
-		return errors.New("public.tls.meta_client_ca is not available in this version; check Meta's client certificate in a proxy")
 	}
 	return nil
 }

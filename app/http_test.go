@@ -1,14 +1,8 @@
 package app_test
 
 import (
-	"crypto/x509"
-	"encoding/pem"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
-
-	"cubeconnect/config"
 )
 
 func TestMethodsAndPaths(t *testing.T) {
@@ -35,31 +29,6 @@ func TestMethodsAndPaths(t *testing.T) {
 		if r := a.request(c.method, c.url, nil, "Authorization", "Bearer "+adminKey); r.status != c.status {
 			t.Errorf("%s %s: %d, want %d", c.method, c.url, r.status, c.status)
 		}
-	}
-}
-
-// The program can do TLS itself.
-func TestTLS(t *testing.T) {
-	t.Parallel()
-	s := httptest.NewTLSServer(nil)
-	s.Close()
-	pair := s.TLS.Certificates[0]
-	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := start(t, func(c *config.Config) {
-		c.Public.TLS.Mode = config.TLSFiles
-		c.Public.TLS.CertFile = write(t, "cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]})))
-		c.Public.TLS.KeyFile = write(t, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
-	})
-	a.client.Transport = s.Client().Transport // it knows the certificate
-	if !strings.HasPrefix(a.public, "https://") {
-		t.Errorf("public address %s", a.public)
-	}
-	a.samples("message-text")
-	if r := a.request("GET", "http"+strings.TrimPrefix(a.public, "https")+"/api/health", nil); r.status == 200 {
-		t.Error("it speaks without TLS too")
 	}
 }
 

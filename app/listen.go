@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"cubeconnect/admin"
-	"cubeconnect/config"
 	"cubeconnect/web"
 )
 
@@ -26,13 +25,8 @@ func (a *App) listen() error {
 		return err
 	}
 	scheme := "http"
-	if c.Public.TLS.Mode == config.TLSFiles {
-		certs, err := newCertificates(c.Public.TLS.CertFile, c.Public.TLS.KeyFile, a.log)
-		if err != nil {
-			return fmt.Errorf("public.tls: %w", err)
-		}
-		public = tls.NewListener(public, &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: certs.get})
-		scheme = "https"
+	if c := a.tls.config(); c != nil {
+		public, scheme = tls.NewListener(public, c), "https" // outermost, or net/http would not see TLS
 	}
 	a.add("public", scheme, public, web.New(web.Options{Log: a.log, Header: publicHeader}, a.publicRoutes()), 30*time.Second)
 

@@ -27,11 +27,11 @@ const gcPercent = 200
 const memoryLimit = 384 << 20
 
 // loadConfig reads the configuration, and prints its problems a line each.
-func loadConfig(env *Env, f *flags) (*config.Config, error) {
+func loadConfig(env *Env, f *flags, checks ...func(*config.Config) config.Problems) (*config.Config, error) {
 	if err := f.noArgs(); err != nil {
 		return nil, err
 	}
-	c, err := config.Load(f.config, env.Environ)
+	c, err := config.Load(f.config, env.Environ, checks...)
 	if err != nil {
 		fmt.Fprintln(env.Stderr, err)
 		return nil, errSaid
@@ -140,7 +140,7 @@ func isTerminal(w io.Writer) bool {
 }
 
 func check(_ context.Context, env *Env, f *flags) error {
-	c, err := loadConfig(env, f)
+	c, err := loadConfig(env, f, app.CheckFiles)
 	if err != nil {
 		return err
 	}

@@ -14,15 +14,21 @@ import (
 const maxFileBytes = 256 << 10
 
 // Load reads the configuration file at path, and the environment (in the form of [os.Environ]). An empty
-// path means no file. The error is of type [Problems].
-func Load(path string, env []string) (*Config, error) {
+// path means no file. What checks find is put beside what [Config.Validate] finds, if that is nothing: the
+// keys in their problems get a file and a line. The error is of type [Problems].
+func Load(path string, env []string, checks ...func(*Config) Problems) (*Config, error) {
 	cfg := Default()
 	l := newLoader(&cfg, path, env)
 	whole := path == "" || l.readFile()
 	l.readEnvironment()
 	l.readSecretFiles()
 	if whole { // else what is missing would be blamed for standing behind the fault
-		l.validate()
+		l.validate((*Config).Validate)
+	}
+	for _, check := range checks {
+		if len(l.problems) == 0 {
+			l.validate(check)
+		}
 	}
 	if len(l.problems) > 0 {
 		l.problems.sort()
@@ -106,11 +112,11 @@ func (l *loader) report(at Problem, format string, args ...any) {
 	l.problems = append(l.problems, at)
 }
 
-// validate adds what [Config.Validate] finds, at the places where it is to be corrected. A value that
+// validate adds what a check finds, at the places where it is to be corrected. A value that
 // couldn't be read has been reported, and what the default in its stead leads to would only confuse.
-func (l *loader) validate() {
+func (l *loader) validate(check func(*Config) Problems) {
 	read := l.problems
-	for _, p := range l.cfg.Validate() {
+	for _, p := range check(l.cfg) {
 		if at := l.origin(p.Key); !read.about(at.Key) {
 			l.report(at, "%s", p.Message)
 		}

@@ -3,6 +3,7 @@ package ingress
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"log/slog"
 	"net/netip"
 	"runtime/debug"
@@ -28,7 +29,7 @@ type Activity interface {
 	CountHandshake()
 }
 
-// Options are what a [Handler] needs. All but Config are demanded.
+// Options are what a [Handler] needs. All but Config and Peer are demanded.
 type Options struct {
 	Directory Directory
 	Acceptor  Acceptor
@@ -37,6 +38,10 @@ type Options struct {
 	Log       *slog.Logger
 	Now       func() time.Time
 	Config    Config
+	// Peer says why the client of a connection isn't Meta (nil: it is, or nothing is known against it). It is
+	// asked for each webhook, ahead of everything else; nil: no client certificate is demanded. The handshake
+	// does without: it gives nothing away to who has not the verify token.
+	Peer func(*tls.ConnectionState) error
 }
 
 // Config is what can change while the program runs.
@@ -58,12 +63,13 @@ type Handler struct {
 	metrics   *metrics.Ingress
 	log       *slog.Logger
 	now       func() time.Time
+	peer      func(*tls.ConnectionState) error
 	settings  atomic.Pointer[settings]
 	bodies    bodies
 	large     chan struct{} // a place for each large body that may be parsed at a time
 
 	// Whoever knows the URL can make these happen, so each is logged at a bounded rate.
-	unsigned, oversize, unavailable, handshakes limiter
+	strangers, unsigned, oversize, unavailable, handshakes limiter
 }
 
 // largeBody and largeAtOnce bound what batches cost: the items of a body take several times its memory.
@@ -81,6 +87,7 @@ func New(o Options) *Handler {
 		metrics:   o.Metrics,
 		log:       o.Log,
 		now:       o.Now,
+		peer:      o.Peer,
 		large:     make(chan struct{}, largeAtOnce),
 	}
 	h.Configure(o.Config)

@@ -26,6 +26,11 @@ func (h *Handler) Receive(w http.ResponseWriter, r *http.Request) {
 // receive answers and says what became of the request.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (outcome string) {
 	s := h.settings.Load()
+	if h.peer != nil {
+		if err := h.peer(r.TLS); err != nil {
+			return h.refusePeer(w, r, s, err)
+		}
+	}
 	if r.ContentLength > s.maxBody {
 		return h.refuseSize(w, r, s)
 	}
@@ -70,6 +75,15 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (outcome strin
 	h.log.Debug("webhook accepted", "outcome", string(audited), "items", len(in.Items), "bytes", len(in.Body))
 	accept(w)
 	return string(audited)
+}
+
+func (h *Handler) refusePeer(w http.ResponseWriter, r *http.Request, s *settings, why error) string {
+	h.strangers.do(h.now(), func(suppressed int) {
+		h.log.Warn("webhook refused: client certificate", "error", why, "remote", remoteAddr(r, s.trusted), "suppressed", suppressed)
+	})
+	w.Header().Set("Connection", "close") // rather than read the body
+	refuse(w, http.StatusForbidden, "FORBIDDEN", "webhooks need Meta's client certificate")
+	return metrics.InboundNotMeta
 }
 
 func (h *Handler) refuseSize(w http.ResponseWriter, r *http.Request, s *settings) string {

@@ -49,6 +49,7 @@ func NewRegistry(version, commit string) *prometheus.Registry {
 // Results of an inbound request beside those of [webhook.AuditOutcomes].
 const (
 	InboundBadSignature = "bad_signature"
+	InboundNotMeta      = "bad_client_certificate"
 	InboundTooLarge     = "too_large"
 	InboundBadRequest   = "bad_request"
 	InboundUnavailable  = "unavailable"
@@ -69,7 +70,7 @@ func NewIngress(reg prometheus.Registerer) *Ingress {
 	for _, o := range webhook.AuditOutcomes {
 		m.Requests.WithLabelValues(string(o))
 	}
-	for _, o := range []string{InboundBadSignature, InboundTooLarge, InboundBadRequest, InboundUnavailable} {
+	for _, o := range []string{InboundBadSignature, InboundNotMeta, InboundTooLarge, InboundBadRequest, InboundUnavailable} {
 		m.Requests.WithLabelValues(o)
 	}
 	reg.MustRegister(m.Requests, m.Duration)
