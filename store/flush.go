@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,10 +32,11 @@ const (
 
 // flusher moves what is in the log into the file.
 type flusher struct {
-	overlay sync.RWMutex // guards what follows
-	active  *layer       // what the log's current file holds; changed by the commit loop only
-	frozen  *layer       // what the other one holds and is being moved; nil: nothing
-	waiting []flushWait
+	overlay  sync.RWMutex // guards what follows
+	active   *layer       // what the log's current file holds; changed by the commit loop only
+	frozen   *layer       // what the other one holds and is being moved; nil: nothing
+	gathered gathering    // what is in the file, but not at its place; changed by the flush loop only
+	waiting  []flushWait
 
 	begun   time.Time     // when active got its first row; of the commit loop only
 	hand    chan *layer   // from the commit loop
@@ -48,23 +51,39 @@ type flusher struct {
 
 type flushWait struct {
 	upTo uint64
+	all  bool // and to their places
 	done chan error
 }
 
-func newFlusher() flusher {
+func newFlusher(gather int) flusher {
 	return flusher{
-		active: &layer{}, hand: make(chan *layer, 1), turn: make(chan struct{}, 1), ending: make(chan struct{}), flushed: make(chan struct{}), again: make(chan struct{}, 1),
+		active: &layer{}, gathered: gathering{size: cmp.Or(gather, gatherSize), rows: &layer{}}, hand: make(chan *layer, 1), turn: make(chan struct{}, 1), ending: make(chan struct{}), flushed: make(chan struct{}), again: make(chan struct{}, 1),
 	}
 }
 
 // Flush returns once everything that was written before is in the file itself.
-func (s *Store) Flush(ctx context.Context) error {
+func (s *Store) Flush(ctx context.Context) error { return s.flushTo(ctx, false) }
+
+// FlushAll is a [Store.Flush] after which no record is in the file in an older state too, but for pages that
+// are free.
+func (s *Store) FlushAll(ctx context.Context) error {
+	err := s.update(ctx, func(t *tx) error { // there must be something to move
+		t.put(bMeta, []byte("flushed"), []byte(t.now.Format(time.RFC3339)))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.flushTo(ctx, true)
+}
+
+func (s *Store) flushTo(ctx context.Context, all bool) error {
 	s.overlay.Lock()
 	if s.active.empty() && s.frozen == nil {
 		s.overlay.Unlock()
 		return nil
 	}
-	w := flushWait{s.active.last, make(chan error, 1)}
+	w := flushWait{s.active.last, all, make(chan error, 1)}
 	s.waiting = append(s.waiting, w)
 	s.overlay.Unlock()
 	s.nudge()
@@ -185,15 +204,32 @@ func (s *Store) everything() *layer {
 
 // move writes a layer into the file.
 func (s *Store) move(l *layer) error {
-	return s.db.Update(func(b *bolt.Tx) error {
+	s.overlay.RLock()
+	all := slices.ContainsFunc(s.waiting, func(w flushWait) bool { return w.all && w.upTo <= l.last })
+	s.overlay.RUnlock()
+	var g gathering
+	err := s.db.Update(func(b *bolt.Tx) (err error) {
 		for i := range l.trees {
+			if slices.Contains(scattered[:], bucket(i)) {
+				continue
+			}
 			to := bucketToWrite(b, bucket(i))
 			if err := l.each(bucket(i), func(r row) error { return r.write(to) }); err != nil {
 				return err
 			}
 		}
+		if g, err = s.gathered.gather(b, l, all); err != nil {
+			return err
+		}
 		return putLogState(b, s.logState.at(l.last))
 	})
+	if err != nil {
+		return err
+	}
+	s.overlay.Lock()
+	defer s.overlay.Unlock()
+	s.gathered = g
+	return nil
 }
 
 // moveThriftily does so with few free pages: what is deleted goes first, a little at a time, and makes room
@@ -302,6 +338,9 @@ func replayLog(path string, st logState) (*layer, error) {
 // takeOver makes the log ready, and what the run before left in it part of what is to be moved.
 func (s *Store) takeOver(path string) error {
 	err := s.db.View(func(b *bolt.Tx) (err error) {
+		if s.gathered, err = readGathering(b, s.gathered.size); err != nil {
+			return err
+		}
 		s.logState, err = readLogState(b)
 		return err
 	})

@@ -33,6 +33,7 @@ const (
 	bActivity
 	bConsole
 	bTrail
+	bGathered
 	bucketCount
 )
 
@@ -40,7 +41,7 @@ var bucketNames = [bucketCount][]byte{
 	[]byte("meta"), []byte("tenants"), []byte("accounts"), []byte("endpoints"), []byte("api_keys"), []byte("audit"), []byte("events"),
 	[]byte("deliveries"), []byte("trouble"), []byte("schedule"), []byte("held"), []byte("messages"), []byte("customers"), []byte("templates"),
 	[]byte("seen"), []byte("idempotency"), []byte("stats"), []byte("purge"), []byte("activity"),
-	[]byte("console"), []byte("trail"),
+	[]byte("console"), []byte("trail"), []byte("gathered"),
 }
 
 var allBuckets = func() (all []bucket) {

@@ -30,17 +30,36 @@ func rowLess(a, b row) bool { return bytes.Compare(a.key, b.key) < 0 }
 
 func (l *layer) empty() bool { return l.bytes == 0 }
 
+// size is about what the row takes in memory.
+func (r row) size() int { return rowSize + len(r.key) + len(r.value) }
+
 func (l *layer) set(b bucket, r row) {
 	if l.trees[b] == nil {
 		l.trees[b] = btree.NewBTreeGOptions(rowLess, btree.Options{NoLocks: true})
 	}
-	old, replaced := l.trees[b].Set(r)
-	l.bytes += len(r.value)
-	if replaced {
-		l.bytes -= len(old.value)
-	} else {
-		l.bytes += len(r.key) + rowSize
+	l.bytes += r.size()
+	if old, replaced := l.trees[b].Set(r); replaced {
+		l.bytes -= old.size()
 	}
+}
+
+// drop makes the layer say nothing of a row any more.
+func (l *layer) drop(b bucket, r row) {
+	if l.trees[b] != nil {
+		if old, found := l.trees[b].Delete(r); found {
+			l.bytes -= old.size()
+		}
+	}
+}
+
+// rows returns how many rows the layer has.
+func (l *layer) rows() (n int) {
+	for _, tree := range l.trees {
+		if tree != nil {
+			n += tree.Len()
+		}
+	}
+	return n
 }
 
 func (l *layer) get(b bucket, key []byte) (row, bool) {
@@ -51,11 +70,16 @@ func (l *layer) get(b bucket, key []byte) (row, bool) {
 }
 
 // each calls visit with the rows of a bucket, by key.
-func (l *layer) each(b bucket, visit func(row) error) (err error) {
+func (l *layer) each(b bucket, visit func(row) error) error {
+	return l.from(b, nil, func(r row) (bool, error) { return true, visit(r) })
+}
+
+// from calls visit with the rows of a bucket from a key on, as long as it asks for more.
+func (l *layer) from(b bucket, key []byte, visit func(row) (more bool, err error)) (err error) {
 	if l.trees[b] != nil {
-		l.trees[b].Scan(func(r row) bool {
-			err = visit(r)
-			return err == nil
+		l.trees[b].Ascend(row{key: key}, func(r row) (more bool) {
+			more, err = visit(r)
+			return more && err == nil
 		})
 	}
 	return err
@@ -90,7 +114,7 @@ func (l *layer) copied(buckets []bucket) *layer {
 func (l *layer) appendTo(b []byte) []byte {
 	b = append(b, recordVersion)
 	for i, tree := range l.trees {
-		if tree == nil {
+		if tree == nil || tree.Len() == 0 {
 			continue
 		}
 		b = append(b, byte(i))

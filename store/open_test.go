@@ -172,6 +172,7 @@ func TestVerifyFinds(t *testing.T) {
 			ids := o.acceptMany(3, "a")
 			o.finish(ids[0].WithOwner(ep), failed(), begun)
 			o.ok(o.Park(ctx(), o.tenant, webhook.ID{}, []webhook.ID{ids[1].WithOwner(ep), ids[2].WithOwner(ep)}))
+			o.ok(o.FlushAll(ctx()))
 			o.close()
 			good, err := os.ReadFile(o.options.Path)
 			o.ok(err)

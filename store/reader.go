@@ -238,5 +238,8 @@ func (s *Store) newest(b bucket, key []byte) (row, bool) {
 	if !ok && s.frozen != nil {
 		r, ok = s.frozen.get(b, key)
 	}
+	if !ok {
+		r, ok = s.gathered.rows.get(b, key)
+	}
 	return r, ok
 }

@@ -205,6 +205,7 @@ func TestReprocessDamaged(t *testing.T) {
 	o := openStore(t).newTenant()
 	o.post("a", o.message("m", "c"))
 	harm := func(change func(*bolt.Tx) error) {
+		o.ok(o.FlushAll(ctx()))
 		o.ok(o.Store.Close())
 		db, err := bolt.Open(o.options.Path, 0o600, nil)
 		o.ok(err)

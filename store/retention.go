@@ -100,7 +100,7 @@ func (s *Store) RetainAll(ctx context.Context) error {
 		if more, err := s.retainStep(ctx, &sw); err != nil {
 			return err
 		} else if !more {
-			return s.Flush(ctx)
+			return s.FlushAll(ctx)
 		}
 	}
 }

@@ -40,6 +40,8 @@ type Options struct {
 	OnFresh func([]webhook.Due) // told of new deliveries in the order of their commits, after each; must not block
 	// RawOf finds Meta's own object of an event in the POST that it came from, or returns nil. Nil: never.
 	RawOf func(*webhook.Audit, *webhook.Event) []byte
+
+	gather int // in tests: another gatherSize
 }
 
 // Store is the open database.
@@ -97,7 +99,7 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{
 		db: db, log: o.Log, metrics: o.Metrics, now: o.Now, onFresh: o.OnFresh, rawOf: o.RawOf, noSync: o.NoSync,
-		steps: make(chan *step, maxBatch), soon: make(chan *step, maxBatch), stopped: make(chan struct{}), flusher: newFlusher(),
+		steps: make(chan *step, maxBatch), soon: make(chan *step, maxBatch), stopped: make(chan struct{}), flusher: newFlusher(o.gather),
 	}
 	s.SetRetention(o.Keep)
 	if err := s.load(o.Path); err != nil {
@@ -263,6 +265,7 @@ func (s *Store) snapshot(buckets []bucket) (r *reader, err error) {
 	if s.frozen != nil {
 		r.layers = append(r.layers, s.frozen)
 	}
+	r.layers = append(r.layers, s.gathered.rows)
 	r.b, err = s.db.Begin(false)
 	return r, closedError(err)
 }

@@ -48,6 +48,7 @@ func openStore(t testing.TB, change ...func(*store.Options)) *db {
 	t.Helper()
 	d := &db{t: t, clock: &clock{at: begun}}
 	d.options = store.Options{Path: filepath.Join(t.TempDir(), "cubeconnect.db"), Now: d.clock.now}
+	store.GatherLittle(&d.options, 4<<10)
 	for _, f := range change {
 		f(&d.options)
 	}

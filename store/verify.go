@@ -46,7 +46,11 @@ func Verify(path string) (counts Counts, faults []string, err error) {
 		if err != nil {
 			return err
 		}
-		v.b.layers = append(v.b.layers, log)
+		gathered, err := readGathering(b, gatherSize)
+		if err != nil {
+			return err
+		}
+		v.b.layers = append(v.b.layers, log, gathered.rows)
 		if err := v.run(); err != nil {
 			return err
 		}

@@ -1,0 +1,175 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// The keys of some buckets are hashes: what is written to them at about the same time lies at random
+// places. Moved into a large bucket at once, each row would cost a page of its own and a share of those above
+// it. So such rows are gathered first: in memory, and on disk one behind the other in a bucket for that. A
+// sweep goes round and round through the gathered rows in the order of their keys and takes about as many
+// to their places as came in, so that neighbours share pages. What changes again before the sweep comes by,
+// as the state of most messages does, costs nothing more.
+
+// scattered are the buckets whose rows are gathered.
+var scattered = [...]bucket{bMessages, bCustomers, bSeen, bHeld}
+
+const (
+	// gatherSize is how much is gathered, as [layer].bytes counts: some 25,000 messages. In the file it is less.
+	gatherSize = 4 << 20
+	// trimming is how many records of gathered rows one transaction removes: each adds one.
+	trimming = 64
+)
+
+// gathering is what is gathered at one moment. It doesn't change: a transaction makes another one of it.
+type gathering struct {
+	size  int    // of rows that is kept, as [layer].bytes counts
+	rows  *layer // without any that are gone
+	bytes int    // of the records in the file
+	next  uint64 // number of the next one
+	at    place  // where the sweep is
+	from  uint64 // number of the first record that was written after the sweep had begun its round
+	done  uint64 // records before it are not needed any more
+}
+
+// place is the place of a row among those that are gathered.
+type place struct {
+	in  int // index in scattered
+	key []byte
+}
+
+// readGathering reads what is gathered. A round of the sweep begins anew: to take a row to its place twice
+// does no harm, since later changes of it were written later here too.
+func readGathering(b *bolt.Tx, size int) (gathering, error) {
+	g := gathering{size: size, rows: &layer{}}
+	in := b.Bucket(bGathered.name())
+	if in == nil { // an older file that is only looked at
+		return g, nil
+	}
+	err := in.ForEach(func(k, v []byte) error {
+		if len(k) != 8 {
+			return fmt.Errorf("gathered %x: %w", k, errRecord)
+		}
+		g.next = binary.BigEndian.Uint64(k) + 1
+		g.bytes += len(v)
+		var record layer
+		if err := record.add(v); err != nil {
+			return fmt.Errorf("gathered %x: %w", k, err)
+		}
+		g.rows.replace(&record)
+		return nil
+	})
+	g.from = g.next
+	return g, err
+}
+
+// replace lays rows over those of l, and leaves none that are gone.
+func (l *layer) replace(above *layer) {
+	for b := range above.trees {
+		_ = above.each(bucket(b), func(r row) error { // it can't fail
+			if r.gone {
+				l.drop(bucket(b), r)
+			} else {
+				l.set(bucket(b), r)
+			}
+			return nil
+		})
+	}
+}
+
+// gather writes a layer's scattered rows and returns what is gathered from then on. With all set it takes
+// everything to its place, and leaves no older state of it behind.
+func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
+	came := &layer{}
+	for _, in := range scattered {
+		came.trees[in] = l.trees[in]
+		// What is gone goes at once: it may be gone because nobody may read it any more.
+		to := b.Bucket(in.name())
+		if err := l.each(in, func(r row) error {
+			if r.gone {
+				return to.Delete(r.key)
+			}
+			return nil
+		}); err != nil {
+			return g, err
+		}
+	}
+	g.rows = g.rows.copied(scattered[:])
+	records := b.Bucket(bGathered.name())
+	keep := g.size
+	if came.rows() > 0 {
+		record := came.appendTo(nil)
+		if err := records.Put(binary.BigEndian.AppendUint64(nil, g.next), record); err != nil {
+			return g, err
+		}
+		g.next++
+		g.bytes += len(record)
+		g.rows.replace(came)
+		if g.bytes > g.size { // rows that change again and again make records, and nothing to keep
+			keep = min(keep, max(0, g.rows.bytes-len(record)))
+		}
+	}
+	if all {
+		keep = 0
+	}
+	for g.rows.bytes > keep {
+		if err := g.sweep(b, keep); err != nil {
+			return g, err
+		}
+	}
+	if g.rows.bytes == 0 {
+		g.done = g.next
+	}
+	err := g.trim(records, all)
+	return g, err
+}
+
+// sweep takes rows of one bucket to their places, until no more is gathered than should be, or it is at the
+// bucket's end.
+func (g *gathering) sweep(b *bolt.Tx, keep int) error {
+	in := scattered[g.at.in]
+	to := b.Bucket(in.name())
+	var taken []row
+	left := g.rows.bytes
+	err := g.rows.from(in, g.at.key, func(r row) (more bool, err error) {
+		if left <= keep {
+			g.at.key = r.key
+			return false, nil
+		}
+		left -= r.size()
+		taken = append(taken, r)
+		return true, to.Put(r.key, r.value)
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range taken {
+		g.rows.drop(in, r)
+	}
+	if left > keep { // that was the bucket's last
+		g.at = place{in: (g.at.in + 1) % len(scattered)}
+		if g.at.in == 0 { // and the round's: what was gathered when it began is at its place
+			g.done, g.from = g.from, g.next
+		}
+	}
+	return nil
+}
+
+// trim removes records whose rows are at their places.
+func (g *gathering) trim(records *bolt.Bucket, all bool) error {
+	c := records.Cursor()
+	for n := 0; n < trimming || all; n++ {
+		k, v := c.First()
+		if len(k) != 8 || binary.BigEndian.Uint64(k) >= g.done {
+			return nil
+		}
+		g.bytes -= len(v)
+		if err := c.Delete(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
