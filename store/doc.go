@@ -24,8 +24,12 @@
 // written and removed in between never reaches the file: most deliveries' entries in the schedule. After a
 // crash the log's records make up the first layer.
 //
+// Rows whose keys are hashes belong at random places of large buckets. In the file they are gathered first,
+// in the order in which they came, and in memory too; a sweep through them takes neighbours to their places
+// together (see gather.go).
+//
 //	          commit loop                                 flush loop
-//	steps ──▶ transaction ──▶ log ──▶ active layer ─┬───▶ frozen layer ──▶ file (bbolt)
+//	steps ──▶ transaction ──▶ log ──▶ active layer ─┬───▶ frozen layer ──▶ file (bbolt), gathered rows
 //	              ▲                                 │          │             │
 //	              └────────────── reads ────────────┴──────────┴─────────────┘
 //
@@ -56,6 +60,7 @@
 //	activity      kind(1) id(4) resolution(1) begin(4)     counters of one span of time
 //	console       "login"                                  JSON: hash of the password, sessions
 //	trail         id(16)                                   JSON: who did what to which thing
+//	gathered      number(8)                                rows of messages, customers, seen and held on their way there
 //
 // # A delivery on its way
 //
