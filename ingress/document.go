@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -41,13 +42,14 @@ const (
 	maxNodes = 4 << 20
 )
 
-// readDocument reads a text, and reports whether it is valid JSON within bounds.
-func readDocument(text string) (document, bool) {
+// readDocument reads a text, and reports whether it is valid JSON within bounds. The index is made in the
+// room that is given, as far as that goes.
+func readDocument(text string, room []node) (document, bool) {
 	if uint64(len(text)) > math.MaxUint32 {
 		return document{}, false
 	}
 	// Meta's bodies have about one value in 15 bytes.
-	r := reader{text, make([]node, 0, len(text)/15+8)}
+	r := reader{text, slices.Grow(room[:0], len(text)/15+8)}
 	end := r.value(r.space(0), 0)
 	if end < 0 || r.space(end) != len(text) {
 		return document{}, false

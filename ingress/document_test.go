@@ -15,14 +15,14 @@ func TestReadDocument(t *testing.T) {
 		strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth), strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1),
 		strings.Repeat(`{"a":`, maxDepth) + "1" + strings.Repeat("}", maxDepth), strings.Repeat("[", 4<<20),
 	} {
-		if _, ok := readDocument(text); ok != json.Valid([]byte(text)) {
+		if _, ok := readDocument(text, nil); ok != json.Valid([]byte(text)) {
 			t.Errorf("%.40q is valid: %t", text, ok)
 		}
 	}
 }
 
 func TestDocumentWalk(t *testing.T) {
-	doc, ok := readDocument(` {"a": 1, "\u0062": [{"x":"y"}, 2, {}, [3]], "a": {"deep": [1, 2]}, "c": "d"} `)
+	doc, ok := readDocument(` {"a": 1, "\u0062": [{"x":"y"}, 2, {}, [3]], "a": {"deep": [1, 2]}, "c": "d"} `, nil)
 	if !ok {
 		t.Fatal("not valid")
 	}
@@ -52,7 +52,7 @@ func FuzzReadDocument(f *testing.F) {
 		f.Add(string(read(f, name)))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		doc, ok := readDocument(text)
+		doc, ok := readDocument(text, nil)
 		if want := json.Valid([]byte(text)); ok != want {
 			t.Fatalf("valid: %t, want %t", ok, want)
 		}

@@ -3,6 +3,7 @@ package ingress
 import (
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"cubeconnect/webhook"
@@ -12,8 +13,19 @@ import (
 // Instagram gets "page" and "instagram" too.
 const whatsApp = "whatsapp_business_account"
 
-// firstPayload is room for most payloads and raw objects.
-const firstPayload = 1 << 10
+// room is memory that parsers use one after the other.
+type room struct {
+	nodes   []node
+	payload []byte
+}
+
+var rooms = sync.Pool{New: func() any { return &room{make([]node, 0, 128), make([]byte, 0, 1<<10)} }}
+
+// Room that has grown beyond these is left to the garbage collector: one batch must not hold it for good.
+const (
+	maxRoomNodes   = 4 << 10
+	maxRoomPayload = 64 << 10
+)
 
 // Parse says what a body means to the tenants it concerns. ReceivedAt stands in for times that Meta
 // leaves out. The result holds body itself as its Body, and otherwise nothing that shares its memory.
@@ -45,7 +57,15 @@ func Strangers(body []byte, dir Directory) (found []webhook.Stranger) {
 func (p *parser) read(body []byte) {
 	// A copy, for body is lent. What items keep is copied again, or one id that somebody remembers
 	// would keep a whole batch in memory.
-	doc, ok := readDocument(string(body))
+	room := rooms.Get().(*room)
+	doc, ok := readDocument(string(body), room.nodes)
+	defer func() {
+		if cap(doc.nodes) <= maxRoomNodes && cap(p.out.b) <= maxRoomPayload {
+			room.nodes, room.payload = doc.nodes, p.out.b
+			rooms.Put(room)
+		}
+	}()
+	p.out = payload{room.payload[:0]}
 	if !ok || doc.root().kind() != isObject {
 		p.in.Unparsed = true
 		return
@@ -61,7 +81,6 @@ func (p *parser) read(body []byte) {
 		}
 	})
 	if object == whatsApp {
-		p.out = payload{make([]byte, 0, firstPayload)}
 		elements(entries, p.entry)
 	}
 }

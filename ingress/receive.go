@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"cubeconnect/metrics"
 )
@@ -125,7 +126,10 @@ func keptHeaders(header http.Header) map[string]string {
 	for _, name := range [...]string{"Content-Type", "User-Agent", signatureHeader, "X-Forwarded-For"} {
 		if values := header[name]; len(values) > 0 {
 			value := strings.Join(values, ", ")
-			kept[name] = strings.ToValidUTF8(value[:min(len(value), maxKeptHeader)], "\uFFFD")
+			if value = value[:min(len(value), maxKeptHeader)]; !utf8.ValidString(value) { // which is soon said
+				value = strings.ToValidUTF8(value, "\uFFFD")
+			}
+			kept[name] = value
 		}
 	}
 	return kept

@@ -59,7 +59,7 @@ func TestIdentifier(t *testing.T) {
 		`1.5`: "", `1e3`: "", `1E3`: "", `true`: "", `null`: "", `{}`: "", `["a"]`: "",
 	}
 	for from, want := range tests {
-		doc, ok := readDocument(from)
+		doc, ok := readDocument(from, nil)
 		if got := identifier(doc.root()); got != want || !ok {
 			t.Errorf("%s is %q, want %q", from, got, want)
 		}
