@@ -96,37 +96,52 @@ func (t *tx) once(parts ...string) bool {
 	return true
 }
 
-// applyAccount is new if it changes anything: what Meta reports of an account has no id of its own. One
-// that is sent again after another must not bring the old state back.
+// applyAccount is new if it changes anything: what Meta reports of an account has no id of its own.
 func (t *tx) applyAccount(item *webhook.Item, c *webhook.AccountItem) (bool, error) {
 	if !t.once(accountReport(c)...) {
 		return false, nil
 	}
-	concerned := t.accountsOf(c)
+	accounts, fresh, err := reported(t.reader, t.dir, item, t.now, false)
+	if err != nil {
+		return false, err
+	}
+	for _, a := range accounts {
+		if err := t.putAccount(a); err != nil {
+			return false, err
+		}
+	}
+	return fresh, nil
+}
+
+// reported returns the accounts of which a report is the newest, as they are to be; fresh says that it
+// changes something. Of two of the same second the one that came last counts, unless it is looked at late.
+func reported(b getter, dir *directory, item *webhook.Item, now time.Time, late bool) (accounts []webhook.Account, fresh bool, err error) {
+	concerned := dir.accountsOf(item.Account)
 	if len(concerned) == 0 {
 		concerned = []uint32{item.AccountID}
 	}
-	fresh := false
 	for _, id := range concerned {
-		v := t.get(bAccounts, idKey(id))
+		v := b.get(bAccounts, idKey(id))
 		if v == nil {
 			continue
 		}
 		a, err := decodeAccount(id, v)
 		if err != nil {
-			return false, fmt.Errorf("account %d: %w", id, err)
+			return nil, false, fmt.Errorf("account %d: %w", id, err)
 		}
-		if a.TenantID != item.TenantID || !changeState(&a.State, c) {
+		if a.TenantID != item.TenantID {
 			continue
 		}
-		at := t.now
-		a.State.UpdatedAt = &at
-		if err := t.putAccount(a); err != nil {
-			return false, err
+		before := a.State.Reported
+		changed := changeState(&a.State, item.Account, late)
+		if changed {
+			a.State.UpdatedAt, fresh = &now, true
 		}
-		fresh = true
+		if changed || a.State.Reported != before {
+			accounts = append(accounts, a)
+		}
 	}
-	return fresh, nil
+	return accounts, fresh, nil
 }
 
 // accountReport returns what a report can be known by: where it is about, when it was and what it says.
@@ -144,8 +159,8 @@ func accountReport(c *webhook.AccountItem) []string {
 }
 
 // accountsOf returns the accounts that a report is about: a number's, or all of the WABA.
-func (t *tx) accountsOf(c *webhook.AccountItem) (ids []uint32) {
-	all := t.dir.wabas[c.WABAID]
+func (d *directory) accountsOf(c *webhook.AccountItem) (ids []uint32) {
+	all := d.wabas[c.WABAID]
 	for _, a := range all {
 		if c.PhoneNumberID != "" && a.PhoneNumberID == c.PhoneNumberID || c.PhoneNumberID == "" && c.DisplayPhoneNumber != "" && digits(a.DisplayPhoneNumber) == digits(c.DisplayPhoneNumber) {
 			return []uint32{a.ID}
@@ -169,19 +184,32 @@ func digits(number string) string {
 	return string(slices.DeleteFunc([]byte(number), func(c byte) bool { return c < '0' || c > '9' }))
 }
 
-func changeState(s *webhook.AccountState, c *webhook.AccountItem) (changed bool) {
-	set := func(to *string, v *string) {
-		if v != nil && *to != *v {
+// changeState puts in place what a report says, but for what Meta has said something newer of.
+func changeState(s *webhook.AccountState, c *webhook.AccountItem, late bool) (changed bool) {
+	newest := func(last *time.Time) bool {
+		at := timeOf(millisOf(c.At)) // as it is stored
+		if at.Before(*last) || late && at.Equal(*last) {
+			return false
+		}
+		*last = at
+		return true
+	}
+	set := func(last *time.Time, to, v *string) {
+		if v != nil && newest(last) && *to != *v {
 			*to, changed = *v, true
 		}
 	}
-	set(&s.Quality, c.Quality)
-	set(&s.MessagingLimit, c.MessagingLimit)
-	set(&s.Review, c.Review)
-	set(&s.Ban, c.Ban)
-	set(&s.NameReview, c.NameReview)
-	if c.Restricted != nil && s.Restricted != *c.Restricted {
-		s.Restricted, changed = *c.Restricted, true
+	set(&s.Reported.Quality, &s.Quality, c.Quality)
+	set(&s.Reported.MessagingLimit, &s.MessagingLimit, c.MessagingLimit)
+	set(&s.Reported.Review, &s.Review, c.Review)
+	set(&s.Reported.NameReview, &s.NameReview, c.NameReview)
+	if c.Restricted != nil && newest(&s.Reported.Restriction) {
+		if s.Restricted != *c.Restricted {
+			s.Restricted, changed = *c.Restricted, true
+		}
+		if c.Ban != nil && s.Ban != *c.Ban {
+			s.Ban, changed = *c.Ban, true
+		}
 	}
 	return changed
 }

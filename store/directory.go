@@ -174,16 +174,18 @@ type accountRecord struct {
 	DisplayPhoneNumber string               `json:"display_phone_number,omitempty"`
 	AccessToken        string               `json:"access_token,omitempty"`
 	State              webhook.AccountState `json:"state"`
+	Reported           webhook.Reported     `json:"reported"`
 	CreatedAt          time.Time            `json:"created_at"`
 }
 
 func encodeAccount(a webhook.Account) ([]byte, error) {
-	return json.Marshal(accountRecord{a.TenantID, a.Name, a.WABAID, a.PhoneNumberID, a.DisplayPhoneNumber, a.AccessToken.Reveal(), a.State, a.CreatedAt})
+	return json.Marshal(accountRecord{a.TenantID, a.Name, a.WABAID, a.PhoneNumberID, a.DisplayPhoneNumber, a.AccessToken.Reveal(), a.State, a.State.Reported, a.CreatedAt})
 }
 
 func decodeAccount(id uint32, v []byte) (webhook.Account, error) {
 	var r accountRecord
 	err := unmarshal(v, &r)
+	r.State.Reported = r.Reported
 	return webhook.Account{
 		ID: id, TenantID: r.TenantID, Name: r.Name, WABAID: r.WABAID, PhoneNumberID: r.PhoneNumberID, DisplayPhoneNumber: r.DisplayPhoneNumber,
 		AccessToken: webhook.NewSecret(r.AccessToken), State: r.State, CreatedAt: r.CreatedAt,

@@ -189,7 +189,7 @@ func (s *Store) reprocessAll(ctx context.Context, list []*rederived) (changed, e
 			if !differs {
 				continue // another run was quicker
 			}
-			if err := t.reprocess(&j, &rec, d.fresh); err != nil {
+			if err := t.reprocess(&rec, d.fresh); err != nil {
 				return err
 			}
 			changed++
@@ -201,13 +201,9 @@ func (s *Store) reprocessAll(ctx context.Context, list []*rederived) (changed, e
 }
 
 // reprocess lets new items do what they do in a fresh POST.
-func (t *tx) reprocess(j *judge, rec *webhook.Audit, items []*webhook.Item) error {
+func (t *tx) reprocess(rec *webhook.Audit, items []*webhook.Item) error {
 	for _, item := range items {
-		apply := t.apply
-		if item.Account != nil {
-			apply = func(item *webhook.Item) (bool, error) { return t.applyLate(j, item) }
-		}
-		if _, err := apply(item); err != nil {
+		if _, err := t.apply(item); err != nil {
 			return err
 		}
 		if item.Event == nil {
@@ -217,16 +213,6 @@ func (t *tx) reprocess(j *judge, rec *webhook.Audit, items []*webhook.Item) erro
 	}
 	t.put(bAudit, rec.ID[:], encodeAudit(rec))
 	return nil
-}
-
-// applyLate is [tx.applyAccount] for a report that comes late.
-func (t *tx) applyLate(j *judge, item *webhook.Item) (bool, error) {
-	for _, a := range j.lateAccounts(item) {
-		if err := t.putAccount(a); err != nil {
-			return false, err
-		}
-	}
-	return t.once(accountReport(item.Account)...), nil
 }
 
 // events counts the events that are to come.
@@ -285,7 +271,7 @@ func (j *judge) sort(d *rederived) {
 		switch {
 		case j.met[name] || j.known(item, name):
 			d.known++
-		case item.Account != nil && len(j.lateAccounts(item)) == 0:
+		case item.Account != nil && !j.changes(item):
 			d.known++
 		case j.certain(&d.rec, item):
 			j.met[name] = true
@@ -344,28 +330,10 @@ func (j *judge) certain(rec *webhook.Audit, item *webhook.Item) bool {
 	return age < memory
 }
 
-// lateAccounts returns the accounts that a report changes although it comes late, as they are to be. What is
-// known from a newer report stays.
-func (j *judge) lateAccounts(item *webhook.Item) (changed []webhook.Account) {
-	concerned := (&tx{dir: j.dir}).accountsOf(item.Account)
-	if len(concerned) == 0 {
-		concerned = []uint32{item.AccountID}
-	}
-	at := item.Account.At
-	for _, id := range concerned {
-		v := j.b.get(bAccounts, idKey(id))
-		if v == nil {
-			continue
-		}
-		a, err := decodeAccount(id, v)
-		known := a.State.UpdatedAt
-		if err != nil || a.TenantID != item.TenantID || known != nil && !at.After(*known) || !changeState(&a.State, item.Account) {
-			continue
-		}
-		a.State.UpdatedAt = &at
-		changed = append(changed, a)
-	}
-	return changed
+// changes reports whether an account's report changes something although it comes late.
+func (j *judge) changes(item *webhook.Item) bool {
+	_, fresh, err := reported(j.b, j.dir, item, j.now, true)
+	return err == nil && fresh
 }
 
 // itemName returns what tells an item from others: of those that are in the seen table, their name there.

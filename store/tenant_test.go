@@ -225,6 +225,36 @@ func TestAccountState(t *testing.T) {
 	equal(t, len(o.events()), 0)
 }
 
+// Meta sends again what it could not deliver: then the older report comes last, and is not the state.
+func TestAccountReportsThatChangePlaces(t *testing.T) {
+	o := openStore(t).newTenant()
+	report := func(second int, change func(*webhook.AccountItem)) webhook.AuditOutcome {
+		item := &webhook.AccountItem{WABAID: o.waba, At: begun.Add(time.Duration(second) * time.Second)}
+		change(item)
+		return o.accept(webhook.Item{TenantID: o.tenant, AccountID: o.account, Account: item})
+	}
+	quality := func(word string) func(*webhook.AccountItem) {
+		return func(c *webhook.AccountItem) { c.Quality = &word }
+	}
+	state := func() webhook.AccountState {
+		a, err := o.Account(ctx(), o.tenant, o.account)
+		o.ok(err)
+		return a.State
+	}
+	equal(t, report(10, quality("GREEN")), webhook.Accepted)
+	equal(t, report(30, quality("GREEN")), webhook.Duplicate) // but it is the newest by now
+	o.reopen()
+	equal(t, report(20, quality("RED")), webhook.Duplicate)
+	equal(t, state().Quality, "GREEN")
+	equal(t, report(15, func(c *webhook.AccountItem) { c.Review = new("APPROVED") }), webhook.Accepted) // each part has its own time
+	equal(t, report(50, func(c *webhook.AccountItem) { c.Restricted, c.Ban = new(true), new("DISABLE") }), webhook.Accepted)
+	equal(t, report(40, func(c *webhook.AccountItem) { c.Restricted, c.Ban = new(false), new("REINSTATE") }), webhook.Duplicate)
+	s := state()
+	equal(t, []any{s.Quality, s.Review, s.Restricted, s.Ban}, []any{"GREEN", "APPROVED", true, "DISABLE"})
+	equal(t, report(30, quality("RED")), webhook.Accepted) // of the same second the last that comes counts
+	equal(t, state().Quality, "RED")
+}
+
 // Whoever changes what it was given, or got, doesn't change what is stored.
 func TestEndpointsAreTheStoresOwn(t *testing.T) {
 	o := openStore(t).newTenant()

@@ -69,7 +69,8 @@ type TemplateItem struct {
 }
 
 // AccountItem is what Meta reported of an account. Nil members were not reported. It is new if it
-// changes anything; a repeat says the same of the same at the same time.
+// changes anything, which one that was sent before the last does not; a repeat says the same of the same
+// at the same time.
 type AccountItem struct {
 	WABAID             string
 	PhoneNumberID      string // of the one number concerned, or empty: every number of the WABA

@@ -35,6 +35,13 @@ type AccountState struct {
 	Ban            string     `json:"ban"`             // waba_ban_state, or the event that restricted the account
 	NameReview     string     `json:"name_review"`     // decision on the display name
 	UpdatedAt      *time.Time `json:"updated_at"`
+	Reported       Reported   `json:"-"`
+}
+
+// Reported is when Meta last reported each part of an account's state, by Meta's clock. What could not be
+// delivered is sent again, behind what is newer.
+type Reported struct {
+	Quality, MessagingLimit, Review, Restriction, NameReview time.Time
 }
 
 // Endpoint is a URL of a tenant's own system.
