@@ -58,6 +58,7 @@ type Options struct {
 
 // App is a running appliance.
 type App struct {
+	begun    *config.Config // what it was made from: some keys stay what they were
 	config   atomic.Pointer[config.Config]
 	log      *slog.Logger
 	registry *prometheus.Registry
@@ -79,7 +80,7 @@ func New(o Options) (_ *App, err error) {
 	if err := Supported(o.Config); err != nil {
 		return nil, err
 	}
-	a := &App{log: o.Log, registry: metrics.NewRegistry(o.Version.Version, o.Version.Commit), started: time.Now()}
+	a := &App{begun: o.Config, log: o.Log, registry: metrics.NewRegistry(o.Version.Version, o.Version.Commit), started: time.Now()}
 	a.config.Store(o.Config)
 	defer func() {
 		if err != nil {
@@ -185,10 +186,9 @@ func (a *App) Close() (err error) {
 }
 
 // Reload puts another configuration into force as far as that goes while running, and returns the keys
-// that need a restart.
+// in which it differs from what runs and that need a restart.
 func (a *App) Reload(c *config.Config) (restart []string) {
-	old := a.config.Load()
-	restart = old.RestartNeeded(c)
+	restart = a.begun.RestartNeeded(c)
 	a.store.SetRetention(retention(c))
 	a.egress.SetOptions(egressOptions(c))
 	a.queue.Configure(queueConfig(c))
