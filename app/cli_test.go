@@ -264,7 +264,7 @@ func TestListen(t *testing.T) {
 			e := n.endpoint("http://"+addr+"/x", nil)
 			a.call("POST", e.path+"/secret", object{"secret": c.key}).ok(200)
 			says(t, "Send Test", a.call("POST", e.path+"/test", nil).ok(200), object{"delivered": c.delivered, "status_code": c.status})
-			if out := l.out.String(); !strings.Contains(out, `"event": "webhook.test"`) {
+			if out := l.out.String(); !strings.Contains(out, `"event": "webhook.test"`) || !strings.Contains(out, "X-Webhook-Id: 01") {
 				t.Errorf("it printed %q", out)
 			}
 			l.cancel()

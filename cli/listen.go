@@ -58,7 +58,7 @@ func listen(ctx context.Context, env *Env, f *flags) error {
 		}
 		out.Lock()
 		defer out.Unlock()
-		fmt.Fprintf(env.Stdout, "\n%s  %s %s  %s  answered %d\n%s\n", time.Now().Format("15:04:05.000"), r.Method, r.URL.Path, verdict, answer, pretty(body))
+		fmt.Fprintf(env.Stdout, "\n%s  %s %s  %s  answered %d\nX-Webhook-Id: %s\n%s\n", time.Now().Format("15:04:05.000"), r.Method, r.URL.Path, verdict, answer, r.Header.Get("X-Webhook-Id"), pretty(body))
 		w.WriteHeader(answer)
 	})}
 	return serveUntil(ctx, srv, l)

@@ -22,7 +22,7 @@ type EndpointState struct {
 
 var (
 	depth     = prometheus.NewDesc(namespace+"_queue_depth", "Deliveries that have not ended.", []string{"state"}, nil)
-	oldest    = prometheus.NewDesc(namespace+"_queue_oldest_age_seconds", "Age of the oldest delivery that has not ended.", nil, nil)
+	oldest    = prometheus.NewDesc(namespace+"_queue_oldest_age_seconds", "Age of the oldest delivery that has not ended, of endpoints that are enabled.", nil, nil)
 	dead      = prometheus.NewDesc(namespace+"_dead_letters", "Dead letters that are kept and can be replayed.", nil, nil)
 	up        = prometheus.NewDesc(namespace+"_endpoint_up", "1 if the endpoint is enabled and its last attempt succeeded, or none was made yet.", []string{"tenant", "endpoint"}, nil)
 	sizeBytes = prometheus.NewDesc(namespace+"_store_size_bytes", "Size of the database file.", nil, nil)
