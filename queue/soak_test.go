@@ -29,6 +29,13 @@ type line struct {
 	conversation webhook.Conversation
 }
 
+func newSoak(rnd *rand.Rand) *soak {
+	return &soak{
+		rnd: rnd, made: map[webhook.ID]line{}, begun: map[line]webhook.ID{},
+		succeeded: map[webhook.ID]bool{}, dead: map[webhook.ID]bool{}, last: map[line]webhook.ID{},
+	}
+}
+
 func (s *soak) offered(fresh []webhook.Due) {
 	s.sender.mu.Lock()
 	defer s.sender.mu.Unlock()
@@ -66,7 +73,7 @@ func (s *soak) ends(c *webhook.Claim, v webhook.Verdict) {
 		if fresh {
 			s.last[l] = c.ID
 		}
-	case v == webhook.Retry && c.Round > len(s.config.Retries):
+	case v == webhook.Refused, v == webhook.Retry && c.Round > s.retries(c.Endpoint):
 		s.dead[c.ID] = true
 	default:
 		return
@@ -76,16 +83,20 @@ func (s *soak) ends(c *webhook.Claim, v webhook.Verdict) {
 	}
 }
 
+func (s *soak) retries(e *webhook.Endpoint) int {
+	if e.Retries != nil {
+		return len(e.Retries)
+	}
+	return len(s.config.Retries)
+}
+
 // A month of traffic to endpoints of every kind, with restarts, a clock that jumps, replays and retention.
 func TestThirtyDays(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const days = 30
 		var well, flaky, down, hanging, gone, dead uint32
-		s := &soak{
-			rnd: rand.New(rand.NewPCG(1, 2)), made: map[webhook.ID]line{}, begun: map[line]webhook.ID{},
-			succeeded: map[webhook.ID]bool{}, dead: map[webhook.ID]bool{}, last: map[line]webhook.ID{},
-		}
+		s := newSoak(rand.New(rand.NewPCG(1, 2)))
 		begun := time.Now()
 		hour := func() int { return int(time.Since(begun) / time.Hour) }
 		s.rig = newRig(t, func(c *webhook.Claim, _ int) (webhook.Outcome, time.Duration) {
