@@ -46,8 +46,9 @@ fuzz: ## each fuzz target for FUZZTIME
 bench: ## the whole program under load, beside yardsticks; about 40 minutes, 15 GB of disk
 	cd bench && $(GO) run . -repeat 3 -fill 10GiB -pending 1000000 -out RESULTS.md
 
-crash: ## 200 kills under mixed load
+crash: ## 200 kills under mixed load, and thousands of power cuts
 	$(GO) test -count=1 -timeout=60m -run=TestKillLosesNothing -v . -kills 200
+	$(GO) test -count=1 -timeout=60m -run=TestPowerCut -v ./store -cuts 4800
 
 microbench: ## benchmarks of the hot paths
 	$(GO) test -run='^$$' -bench=. -benchmem ./...

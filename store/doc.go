@@ -4,7 +4,10 @@
 // # Promises
 //
 //   - When a method that changes something returns nil, the change is on disk (synced). When it returns
-//     an error, nothing of it is, and nothing of it will be.
+//     an error, nothing of it is there, nor will be; unless the disk failed and the process then dies before
+//     it has written anything else: such a change may be met again, whole.
+//   - Nothing that was acknowledged depends on what a failed sync may have lost. The log writes it again; the
+//     file, where its end is in doubt, is left alone until a restart (see [errDoubtful]).
 //   - A method is one transaction unless its comment says otherwise. Concurrent ones share a commit: a
 //     single goroutine drains the steps that wait into one transaction, and begins the next as soon as
 //     the last has synced. A step that fails does so alone.

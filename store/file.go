@@ -38,10 +38,38 @@ func openFile(path string, maxSize int) (*bolt.DB, error) {
 	if now, _ := os.Stat(path); err == nil && !fresh && !os.SameFile(seen, now) {
 		return nil, errors.Join(fmt.Errorf("%s was replaced at this very moment; try again", path), db.Close())
 	}
-	if err == nil && fresh {
+	switch {
+	case err != nil:
+	case fresh:
 		err = wal.SyncFolder(filepath.Dir(path)) // or a power cut could take the file's name with it
+	default:
+		err = rewriteHeads(path, db.Info().PageSize)
+	}
+	if err != nil && db != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	return db, err
+}
+
+// rewriteHeads brings the file's two heads to the disk once more. One that is in the system's cache alone,
+// because the process before was killed, or its sync failed, must not be built upon: what it no longer needs
+// is written over, and the disk's own head may still need that.
+func rewriteHeads(path string, pageSize int) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	heads := make([]byte, 2*pageSize)
+	if _, err = f.ReadAt(heads, 0); err == nil {
+		_, err = f.WriteAt(heads, 0)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("sync the database: %w", err)
+	}
+	return nil
 }
 
 // inspectFile opens an existing file to read, if it is whole: what is mapped and not there ends the

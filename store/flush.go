@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -150,12 +152,17 @@ func (s *Store) flush(l *layer) {
 	begun := time.Now()
 	err := s.move(l)
 	for ; err != nil; err = s.moveThriftily(l) {
+		doubtful := errors.Is(err, errDoubtful)
 		err = storageError(err)
-		if s.stuck.Swap(&err) == nil {
+		if s.stuck.Swap(&err) == nil || doubtful {
 			s.log.Error("the database file can't be written; nothing new is accepted until it can", "error", err)
 		}
 		s.release(l.last, err)
 		s.nudge()
+		if doubtful {
+			<-s.ending
+			return
+		}
 		select {
 		case <-s.ending:
 			return
@@ -202,13 +209,35 @@ func (s *Store) everything() *layer {
 	return all
 }
 
+// errDoubtful says that a transaction is in the file or is not, and the disk won't say.
+var errDoubtful = errors.New("the disk may not have the database file's last transaction; the log has it all, and a restart mends it")
+
+// write runs a transaction of the file. What fails before its end has changed nothing, and may be tried again.
+// Once the end is written and only its sync fails, bbolt goes by it, and so by what may be no longer, or never,
+// true on the disk: then the error wraps [errDoubtful], and nothing may be written any more. The next start
+// begins with [rewriteHeads].
+func (s *Store) write(run func(*bolt.Tx) error) error {
+	var id, last int
+	err := s.db.Update(func(b *bolt.Tx) error {
+		id = b.ID()
+		return run(b)
+	})
+	if err == nil || id == 0 { // or it never began
+		return err
+	}
+	if looking := s.db.View(func(b *bolt.Tx) error { last = b.ID(); return nil }); looking == nil && last < id {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errDoubtful, err)
+}
+
 // move writes a layer into the file.
 func (s *Store) move(l *layer) error {
 	s.overlay.RLock()
 	all := slices.ContainsFunc(s.waiting, func(w flushWait) bool { return w.all && w.upTo <= l.last })
 	s.overlay.RUnlock()
 	var g gathering
-	err := s.db.Update(func(b *bolt.Tx) (err error) {
+	err := s.write(func(b *bolt.Tx) (err error) {
 		for i := range l.trees {
 			if slices.Contains(scattered[:], bucket(i)) {
 				continue
@@ -250,7 +279,7 @@ func (s *Store) moveThriftily(l *layer) error {
 	}
 	for n := thriftyRows; len(gone) > 0; {
 		n = min(n, len(gone))
-		err := s.db.Update(func(b *bolt.Tx) error {
+		err := s.write(func(b *bolt.Tx) error {
 			for _, p := range gone[:n] {
 				if err := p.row.write(bucketToWrite(b, p.bucket)); err != nil {
 					return err
@@ -261,6 +290,8 @@ func (s *Store) moveThriftily(l *layer) error {
 		switch {
 		case err == nil:
 			gone = gone[n:]
+		case errors.Is(err, errDoubtful):
+			return err
 		case n > 1: // each row's page is written anew before the old one is free
 			n /= 2
 		default:
@@ -292,6 +323,9 @@ func (s *Store) room() error {
 	}
 	return nil
 }
+
+// doubtful reports whether nothing may be written to the file any more.
+func (s *Store) doubtful() bool { return errors.Is(s.room(), errDoubtful) }
 
 // crammed reports whether memory holds as much as it may. It belongs to the commit loop.
 func (s *Store) crammed() bool { return s.active.bytes >= maxAhead }
@@ -371,6 +405,10 @@ func (s *Store) takeOver(path string) error {
 	if st.id != (wal.ID{}) {
 		s.log.Warn("the database was not closed, and its write-ahead log is missing: writes of the last moment before may be too", "path", path)
 	}
+	// Nor may a log that was removed come back after the file has forgotten it.
+	if err := wal.SyncFolder(filepath.Dir(path)); err != nil {
+		return err
+	}
 	s.logState.previous = st.id
 	_, _ = rand.Read(s.logState.id[:]) // never fails
 	if err := s.move(&layer{last: left.last}); err != nil {
@@ -387,6 +425,9 @@ func (s *Store) finish() error {
 	s.active, s.frozen = &layer{}, nil
 	s.overlay.Unlock()
 	s.logState = logState{previous: s.logState.id}
+	if s.doubtful() {
+		return s.journal.Close()
+	}
 	if err := s.move(rest); err != nil {
 		s.log.Error("the last writes stay in the write-ahead log; the next start takes them into the file", "error", err)
 		return s.journal.Close()

@@ -3,7 +3,10 @@
 //
 // It promises that a record is on disk (synced) when [Log.Append] returns nil, and that [Replay] meets
 // every such record again, in order, each whole. A record whose Append failed, or never returned because
-// the process died, is met whole or not at all.
+// the process died, is met whole or not at all: [Open] makes sure that it stays what it is.
+//
+// A sync that failed is never just repeated: the kernel may have given up what it could not write, and says
+// so once. All that the failed one covered is written anew before the next.
 //
 // # Files
 //
@@ -130,7 +133,7 @@ func seed(id ID) uint32 { return crc32.Checksum(id[:], castagnoli) }
 func (l *Log) Last() uint64 { return l.last }
 
 // Append adds a record and syncs it. Build appends the payload to a buffer and returns that. After an
-// error the record doesn't count, and the next one takes its place.
+// error the record doesn't count, and the next one takes its place: nothing else was unsynced.
 func (l *Log) Append(build func([]byte) []byte) error {
 	var prefix [prefixSize]byte
 	b := build(append(l.buf[:0], prefix[:]...))
@@ -289,7 +292,28 @@ func Open(path string, id ID, applied uint64) (*Log, error) {
 		l.now, l.last = p.file, p.last()
 		l.files[p.file].end = p.end
 	}
+	if len(parts) > 0 {
+		if err := l.files[l.now].rewrite(parts[len(parts)-1].lastSize()); err != nil {
+			return nil, errors.Join(fmt.Errorf("open the write-ahead log: %w", err), l.Close())
+		}
+	}
 	return l, nil
+}
+
+// rewrite brings the last record, of this size, to the disk once more. If the process before never learned
+// that it is there, it may be in the system's cache alone, and where a sync failed no later one of the same
+// cache would change that.
+func (f *file) rewrite(size int64) error {
+	b := make([]byte, size+prefixSize) // zeros in the end, as always
+	if _, err := f.f.ReadAt(b[:size], f.end-size); err != nil {
+		return err
+	}
+	f.end -= size
+	if err := f.write(b, true); err != nil {
+		return err
+	}
+	f.end += size
+	return nil
 }
 
 // Replay hands every record after the one with number applied to visit, in order, and returns the number
@@ -326,6 +350,8 @@ type part struct {
 }
 
 func (p part) last() uint64 { return p.first + uint64(len(p.records)) - 1 }
+
+func (p part) lastSize() int64 { return int64(prefixSize + len(p.records[len(p.records)-1])) }
 
 // read returns what the files have that is still needed, oldest first.
 func read(path string, id, previous ID, applied uint64) (parts []part, err error) {
