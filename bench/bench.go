@@ -17,8 +17,9 @@ type bench struct {
 	length  time.Duration // of a run
 	repeat  int
 	only    []string
-	fill    int64 // bytes
-	pending int64 // deliveries
+	fill    int64  // bytes
+	pending int64  // deliveries
+	profile string // file for the CPU profile; "": none
 
 	work    string // folder
 	binary  string

@@ -6,7 +6,7 @@
 // order. Load and receiver speak HTTP by hand, so that most of the machine is left for what is measured.
 // All traffic stays on loopback, and ends by itself.
 //
-//	go run . [-seconds 10] [-repeat 1] [-only NAME,...] [-fill 1GiB] [-pending 100000] [-out RESULTS.md]
+//	go run . [-seconds 10] [-repeat 1] [-only NAME,...] [-fill 1GiB] [-pending 100000] [-out RESULTS.md] [-profile cpu.pgo]
 //
 // It has three sections, which -only takes by name, as it does single scenarios:
 //
@@ -14,6 +14,9 @@
 //	          alone, neighbour
 //	flat      the same figures with a large file, and with many deliveries pending
 //	fairness  endpoints (1,000 of them, some hang or fail), backlog (one tenant's drains beside another)
+//
+// With -profile it also keeps what the program does with its time under full load (closed64): for pprof, and for
+// the compiler, which builds the program by it.
 //
 // The exit status is 1 if something could not be measured, or an event was lost, repeated or out of order.
 // A missed target is said in the results, and is none of these.
@@ -53,6 +56,7 @@ func main() {
 	})
 	flag.Int64Var(&b.pending, "pending", 100_000, "how many deliveries are pending, and in the backlog")
 	dir := flag.String("dir", ".", "folder on the disk to measure; all that is written goes below it, and is removed")
+	flag.StringVar(&b.profile, "profile", "", "write the program's CPU profile in scenario closed64 to this file")
 	out := flag.String("out", "", "write the results to this file too")
 	flag.Parse()
 	b.length = time.Duration(*seconds) * time.Second

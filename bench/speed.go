@@ -91,6 +91,9 @@ func (b *bench) onEmpty(ctx context.Context, scenario string, l load, rate int) 
 			if err != nil {
 				return err
 			}
+			if b.profile != "" && scenario == "closed64" {
+				l = a.profiled(l, b.profile)
+			}
 			return b.on(ctx, a, trial{scenario: scenario, numbers: []number{t.number}, length: b.length, rate: rate, receivers: []*receiver{r}, load: l})
 		})
 	})
