@@ -196,11 +196,11 @@ func TestThrottleIsBounded(t *testing.T) {
 		}
 		c.advance(time.Millisecond)
 	}
-	if len(th.addrs) != maxThrottled {
-		t.Errorf("%d addresses", len(th.addrs))
+	if th.addrs.Len() != maxThrottled {
+		t.Errorf("%d addresses", th.addrs.Len())
 	}
 	last := netip.AddrFrom4([4]byte{10, 0, byte((maxThrottled + 99) >> 8), byte((maxThrottled + 99) & 0xff)})
-	g := th.addrs[last]
+	g, _ := th.addrs.Get(last)
 	if g == nil || len(g.wrong) != maxWrongKeys || len(g.working) != maxWorkingKeys {
 		t.Fatalf("the last address: %+v", g)
 	}

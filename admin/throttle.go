@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"cubeconnect/web"
 )
 
 // Bounds of guessing keys.
@@ -15,13 +17,12 @@ const (
 	maxWorkingKeys = 4    // remembered of each
 )
 
-// throttle counts the wrong keys that each address tries. Its size is bounded: where more addresses come
-// than it holds, one without failures or with the oldest ones is forgotten.
+// throttle counts the wrong keys that each address tries. Its size is bounded.
 type throttle struct {
 	now func() time.Time
 
 	mu    sync.Mutex
-	addrs map[netip.Addr]*guesses
+	addrs *web.Recent[netip.Addr, *guesses]
 }
 
 // guesses are the hashes of the keys that an address tried.
@@ -32,15 +33,15 @@ type guesses struct {
 }
 
 func newThrottle(now func() time.Time) *throttle {
-	return &throttle{now: now, addrs: map[netip.Addr]*guesses{}}
+	return &throttle{now: now, addrs: web.NewRecent[netip.Addr, *guesses](maxThrottled)}
 }
 
 // wait returns how long the address has to wait before it may try this key; 0: not at all.
 func (t *throttle) wait(addr netip.Addr, hash [32]byte) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	g := t.addrs[addr]
-	if g == nil || len(g.wrong) < maxWrongKeys || slices.Contains(g.working, hash) || g.over(t.now()) {
+	g, ok := t.addrs.Get(addr)
+	if !ok || len(g.wrong) < maxWrongKeys || slices.Contains(g.working, hash) || g.over(t.now()) {
 		return 0
 	}
 	return g.since.Add(throttlePeriod).Sub(t.now())
@@ -56,11 +57,10 @@ func (g *guesses) over(now time.Time) bool {
 func (t *throttle) record(addr netip.Addr, hash [32]byte, works bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	g := t.addrs[addr]
-	if g == nil {
-		t.makeRoom()
+	g, ok := t.addrs.Get(addr)
+	if !ok {
 		g = &guesses{}
-		t.addrs[addr] = g
+		t.addrs.Put(addr, g)
 	}
 	switch {
 	case works && !slices.Contains(g.working, hash):
@@ -75,19 +75,4 @@ func (t *throttle) record(addr netip.Addr, hash [32]byte, works bool) {
 			g.wrong = append(g.wrong, hash)
 		}
 	}
-}
-
-func (t *throttle) makeRoom() {
-	if len(t.addrs) < maxThrottled {
-		return
-	}
-	var oldest netip.Addr
-	var since time.Time
-	first := true
-	for addr, g := range t.addrs {
-		if first || g.since.Before(since) {
-			oldest, since, first = addr, g.since, false
-		}
-	}
-	delete(t.addrs, oldest)
 }

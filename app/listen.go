@@ -24,17 +24,18 @@ func (a *App) listen() error {
 	if err != nil {
 		return err
 	}
+	public = a.ingress.Listener(public, connections())
 	scheme := "http"
 	if c := a.tls.config(); c != nil {
 		public, scheme = tls.NewListener(public, c), "https" // outermost, or net/http would not see TLS
 	}
-	a.add("public", scheme, public, web.New(web.Options{Log: a.log, Header: publicHeader}, a.publicRoutes()), 30*time.Second)
+	a.add("public", scheme, public, a.ingress.Limit(web.New(web.Options{Log: a.log, Header: publicHeader}, a.publicRoutes())), 30*time.Second)
 
 	private, err := bind("admin.listen", c.Admin.Listen)
 	if err != nil {
 		return err
 	}
-	a.add("admin", "http", private, web.New(web.Options{Log: a.log, Fail: a.console.Fail, Header: privateHeader}, a.adminRoutes()), 0)
+	a.add("admin", "http", private, web.New(web.Options{Log: a.log, Fail: a.console.Fail, Header: privateHeader}, a.adminRoutes()), 2*time.Minute)
 	a.servers[len(a.servers)-1].http.RegisterOnShutdown(a.console.EndStreams)
 
 	// The command line talks to a running service through a socket that only its own user can open.
@@ -62,9 +63,9 @@ func (a *App) add(name, scheme string, l net.Listener, h http.Handler, write tim
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      write, // none: a large replay answers when it is done
+		WriteTimeout:      write, // of the rest, what takes longer asks for it
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
+		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 	a.servers = append(a.servers, &server{name: name, scheme: scheme, listener: l, http: s})

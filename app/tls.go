@@ -45,7 +45,8 @@ func (t *publicTLS) config() *tls.Config {
 	if t.files == nil {
 		return nil
 	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: t.files.Get}
+	// No HTTP/2: one POST at a time gains nothing by it, and each connection could carry hundreds of requests.
+	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: t.files.Get}
 	if t.client != nil {
 		c.ClientAuth = tls.RequestClientCert // whoever shows none, or another, may still ask for the health
 	}

@@ -333,7 +333,7 @@ func TestThrottle(t *testing.T) {
 	for i := range 2 * maxThrottled {
 		th.begin(addrOf(i))
 	}
-	if len(th.addrs) > maxThrottled {
-		t.Errorf("%d addresses", len(th.addrs))
+	if th.addrs.Len() > maxThrottled {
+		t.Errorf("%d addresses", th.addrs.Len())
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"cubeconnect/web"
 )
 
 // Bounds of guessing the password, in a period.
@@ -22,7 +24,7 @@ type throttle struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	addrs   map[netip.Addr]*tries
+	addrs   *web.Recent[netip.Addr, *tries]
 	all     tries
 	trusted []netip.Addr
 }
@@ -33,7 +35,7 @@ type tries struct {
 }
 
 func newThrottle(now func() time.Time) *throttle {
-	return &throttle{now: now, addrs: map[netip.Addr]*tries{}}
+	return &throttle{now: now, addrs: web.NewRecent[netip.Addr, *tries](maxThrottled)}
 }
 
 // wait returns how long until the period ends, if it holds so many tries already.
@@ -54,11 +56,10 @@ func (t *throttle) begin(addr netip.Addr) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
-	own := t.addrs[addr]
-	if own == nil {
-		t.makeRoom()
+	own, ok := t.addrs.Get(addr)
+	if !ok {
 		own = &tries{since: now}
-		t.addrs[addr] = own
+		t.addrs.Put(addr, own)
 	}
 	wait, waitOfAll := own.wait(now, maxTries), t.all.wait(now, maxTriesOfAll)
 	if !slices.Contains(t.trusted, addr) {
@@ -75,7 +76,7 @@ func (t *throttle) begin(addr netip.Addr) time.Duration {
 func (t *throttle) succeeded(addr netip.Addr) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.addrs, addr)
+	t.addrs.Delete(addr)
 	t.all.n = max(t.all.n-1, 0)
 	if slices.Contains(t.trusted, addr) {
 		return
@@ -83,19 +84,4 @@ func (t *throttle) succeeded(addr netip.Addr) {
 	if t.trusted = append(t.trusted, addr); len(t.trusted) > maxTrusted {
 		t.trusted = slices.Delete(t.trusted, 0, 1)
 	}
-}
-
-// makeRoom forgets the address whose tries are the oldest.
-func (t *throttle) makeRoom() {
-	if len(t.addrs) < maxThrottled {
-		return
-	}
-	var oldest netip.Addr
-	var since time.Time
-	for addr, own := range t.addrs {
-		if since.IsZero() || own.since.Before(since) {
-			oldest, since = addr, own.since
-		}
-	}
-	delete(t.addrs, oldest)
 }

@@ -8,7 +8,7 @@ import (
 )
 
 func TestBodyRead(t *testing.T) {
-	var pool bodies
+	pool := bodies{crowd: share{limit: crowd}}
 	for _, size := range []int{0, 1, firstBody - 1, firstBody, firstBody + 1, largeBody, largeBody + 1, 3 << 20} {
 		want := bytes.Repeat([]byte("abc"), size/3+1)[:size]
 		b := pool.get(4 << 20)
@@ -19,7 +19,7 @@ func TestBodyRead(t *testing.T) {
 			t.Errorf("%d bytes took room for %d", size, cap(b.data))
 		}
 		pool.put(b)
-		if got := pool.taken.Load(); got != 0 {
+		if got := pool.crowd.taken.Load(); got != 0 {
 			t.Errorf("%d bytes: %d are still taken", size, got)
 		}
 	}
@@ -27,7 +27,7 @@ func TestBodyRead(t *testing.T) {
 
 // TestBodyCrowd: large bodies under way share a bound, small ones have room always.
 func TestBodyCrowd(t *testing.T) {
-	var pool bodies
+	pool := bodies{crowd: share{limit: crowd}}
 	const limit = 16 << 20
 	var held []*body
 	for range crowd / limit {
@@ -50,7 +50,59 @@ func TestBodyCrowd(t *testing.T) {
 	for _, b := range held {
 		pool.put(b)
 	}
-	if got := pool.taken.Load(); got != 0 {
+	if got := pool.crowd.taken.Load(); got != 0 {
 		t.Errorf("%d are still taken", got)
+	}
+}
+
+// TestBodyOfStrangers: strangers' bodies take from the first bytes on, each from their own share and
+// all of them from one that leaves the others some.
+func TestBodyOfStrangers(t *testing.T) {
+	pool := bodies{crowd: share{limit: crowd}}
+	all, one, other := &share{limit: shareOfStrangers}, &share{limit: shareOfOne}, &share{limit: shareOfStrangers}
+	const size = 4 << 20
+	read := func(n int, shares ...*share) (*body, error) {
+		b := pool.get(size, shares...)
+		return b, b.read(bytes.NewReader(make([]byte, n)))
+	}
+	var held []*body
+	fill := func(own *share, want int) {
+		t.Helper()
+		for n := 0; ; n++ {
+			b, err := read(size, all, own)
+			held = append(held, b)
+			if err == nil {
+				continue
+			}
+			if !errors.Is(err, errStranger) || n != want {
+				t.Errorf("%d bodies fit, want %d: %v", n, want, err)
+			}
+			return
+		}
+	}
+	fill(one, 2)
+	fill(other, 5)
+	for _, b := range held {
+		if b.taken == 0 {
+			t.Error("a body took nothing")
+		}
+	}
+	if b, err := read(size); err != nil {
+		t.Errorf("of somebody who signs: %v", err)
+	} else {
+		pool.put(b)
+	}
+	if b, err := read(firstBody-1, all, one); err != nil {
+		t.Errorf("a small one of a stranger: %v", err)
+	} else {
+		pool.put(b)
+	}
+	for _, b := range held {
+		pool.put(b)
+	}
+	for _, r := range []*share{&pool.crowd, all, one, other} {
+		if got := r.taken.Load(); got != 0 {
+			t.Errorf("%d are still taken", got)
+		}
 	}
 }

@@ -66,17 +66,12 @@ type Handler struct {
 	peer      func(*tls.ConnectionState) error
 	settings  atomic.Pointer[settings]
 	bodies    bodies
-	large     chan struct{} // a place for each large body that may be parsed at a time
+	places    places
+	door      *door
 
 	// Whoever knows the URL can make these happen, so each is logged at a bounded rate.
-	strangers, unsigned, oversize, unavailable, handshakes limiter
+	strangers, unsigned, oversize, unavailable, handshakes, limited limiter
 }
-
-// largeBody and largeAtOnce bound what batches cost: the items of a body take several times its memory.
-const (
-	largeBody   = 256 << 10
-	largeAtOnce = 2
-)
 
 // New returns a Handler. It starts nothing.
 func New(o Options) *Handler {
@@ -88,7 +83,9 @@ func New(o Options) *Handler {
 		log:       o.Log,
 		now:       o.Now,
 		peer:      o.Peer,
-		large:     make(chan struct{}, largeAtOnce),
+		bodies:    bodies{crowd: share{limit: crowd}},
+		places:    newPlaces(),
+		door:      newDoor(o.Now, o.Metrics),
 	}
 	h.Configure(o.Config)
 	return h

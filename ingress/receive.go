@@ -43,12 +43,14 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (outcome strin
 		return h.refuseSignature(w, r, s, fault)
 	}
 
-	body := h.bodies.get(s.maxBody)
+	client, known := clientAddr(r, s.trusted)
+	body := h.bodies.get(s.maxBody, h.strangersShares(client, known, s)...)
 	defer h.bodies.put(body)
 	switch err := body.read(r.Body); {
 	case errors.Is(err, errTooLarge):
 		return h.refuseSize(w, r, s)
-	case errors.Is(err, errCrowded):
+	case errors.Is(err, errCrowded), errors.Is(err, errStranger):
+		h.door.limited(metrics.LimitedMemory)
 		return h.refuseStorage(w, r, err)
 	case err != nil:
 		refuse(w, http.StatusBadRequest, "BAD_REQUEST", "the body could not be read to its end")
@@ -57,14 +59,14 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (outcome strin
 	if !signed(s.appSecrets, body.data, sum) {
 		return h.refuseSignature(w, r, s, signatureMismatch)
 	}
-	if len(body.data) > largeBody {
-		select {
-		case h.large <- struct{}{}:
-			defer func() { <-h.large }() // its items live until they are on disk
-		case <-r.Context().Done():
-			return h.refuseStorage(w, r, r.Context().Err())
-		}
+	if known {
+		h.door.signed(client, r.RemoteAddr)
 	}
+	leave, err := h.places.enter(r.Context(), len(body.data))
+	if err != nil {
+		return h.refuseStorage(w, r, err)
+	}
+	defer leave() // its items live until they are on disk
 
 	in := h.parse(body.data, h.now())
 	in.RemoteAddr = remoteAddr(r, s.trusted)

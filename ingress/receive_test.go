@@ -3,16 +3,17 @@ package ingress
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"cubeconnect/webhook"
@@ -313,45 +314,80 @@ func TestReceiveTogether(t *testing.T) {
 	if len(seen) != posts {
 		t.Errorf("%d of %d accepted", len(seen), posts)
 	}
-	if got := b.bodies.taken.Load(); got != 0 {
+	if got := b.bodies.crowd.taken.Load() + b.door.share.taken.Load(); got != 0 {
 		t.Errorf("%d bytes are still counted as taken", got)
 	}
 }
 
-// TestReceiveLargeOneAfterAnother: batches wait for a place, small bodies don't.
-func TestReceiveLargeOneAfterAnother(t *testing.T) {
-	b := newBench(t, withSecrets(testSecret))
-	enter, leave := make(chan struct{}), make(chan struct{})
-	large := bytes.Repeat([]byte(" "), largeBody+1)
-	b.acceptor = acceptorFunc(func(_ context.Context, in *webhook.Inbound) (webhook.AuditOutcome, error) {
-		if len(in.Body) > largeBody {
-			enter <- struct{}{}
-			<-leave
+// TestPlaces: what is parsed waits for a place among bodies of its size, the longest waiting first, and
+// bodies of other sizes don't wait for it.
+func TestPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlaces()
+		for _, c := range []struct{ size, places int }{{0, 256}, {16 << 10, 0}, {16<<10 + 1, 16}, {largeBody, 0}, {largeBody + 1, 2}, {64 << 20, 0}} {
+			for range c.places {
+				if _, err := p.enter(t.Context(), c.size); err != nil {
+					t.Errorf("%d bytes: %v", c.size, err)
+				}
+			}
+			begun := time.Now()
+			if _, err := p.enter(t.Context(), c.size); err != errNoPlace || time.Since(begun) != placeWait {
+				t.Errorf("one more of %d bytes: %v after %s", c.size, err, time.Since(begun))
+			}
 		}
-		return webhook.Ignored, nil
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := p.enter(ctx, 1); err != context.Canceled {
+			t.Errorf("one whose sender went away: %v", err)
+		}
 	})
-	var group sync.WaitGroup
-	for range largeAtOnce {
-		group.Go(func() { b.postSigned(large) })
-		<-enter
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlaces()
+		first, err := p.enter(t.Context(), largeBody+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.enter(t.Context(), largeBody+1); err != nil {
+			t.Fatal(err)
+		}
+		var order []int
+		for i := range 3 {
+			go func() {
+				leave, err := p.enter(t.Context(), largeBody+1)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				order = append(order, i)
+				leave()
+			}()
+			synctest.Wait()
+		}
+		first()
+		synctest.Wait()
+		if !slices.Equal(order, []int{0, 1, 2}) {
+			t.Errorf("came in as %v", order)
+		}
+	})
+}
+
+// TestReceiveWithoutAPlace: Meta is asked to send again what could not be parsed for want of room.
+func TestReceiveWithoutAPlace(t *testing.T) {
+	b := newBench(t, withSecrets(testSecret))
+	large := bytes.Repeat([]byte(" "), largeBody+1)
+	for range 2 {
+		if _, err := b.places.enter(t.Context(), len(large)); err != nil {
+			t.Fatal(err)
+		}
 	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader(large))
+	r.Header.Set("X-Hub-Signature-256", signatureOf(testSecret, large))
+	wantRefusal(t, b.do(r), http.StatusServiceUnavailable, "SERVICE_DEGRADED")
 	if w := b.postSigned([]byte(`{}`)); w.Code != http.StatusOK {
 		t.Errorf("a small body: %d", w.Code)
 	}
-	ctx, cancel := context.WithCancelCause(t.Context())
-	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader(large))
-	r.Header.Set("X-Hub-Signature-256", signatureOf(testSecret, large))
-	cancel(errors.New("client went away"))
-	if w := b.do(r); w.Code != http.StatusServiceUnavailable {
-		t.Errorf("a third large body whose sender went away: %d", w.Code)
-	}
-	group.Go(func() { b.postSigned(large) })
-	leave <- struct{}{}
-	<-enter // only now
-	for range largeAtOnce {
-		leave <- struct{}{}
-	}
-	group.Wait()
 }
 
 func TestKeptHeadersAreBounded(t *testing.T) {

@@ -6,16 +6,22 @@ import (
 	"strings"
 )
 
-// remoteAddr returns the address that a request came from: the peer's, or, behind trusted proxies, the
-// last one in X-Forwarded-For that isn't a trusted proxy's. What stands left of it anybody could have
-// written.
+// remoteAddr returns the address that a request came from: see [clientAddr].
 func remoteAddr(r *http.Request, trusted []netip.Prefix) string {
-	addr, ok := parseAddr(r.RemoteAddr)
+	addr, ok := clientAddr(r, trusted)
 	if !ok {
 		return r.RemoteAddr // a Unix socket's, say
 	}
-	if len(trusted) == 0 {
-		return addr.String()
+	return addr.String()
+}
+
+// clientAddr returns the address that a request came from: the peer's, or, behind trusted proxies, the
+// last one in X-Forwarded-For that isn't a trusted proxy's. What stands left of it anybody could have
+// written.
+func clientAddr(r *http.Request, trusted []netip.Prefix) (netip.Addr, bool) {
+	addr, ok := parseAddr(r.RemoteAddr)
+	if !ok || !contains(trusted, addr) {
+		return addr, ok
 	}
 	forwarded := strings.Join(r.Header["X-Forwarded-For"], ",")
 	for forwarded != "" && contains(trusted, addr) {
@@ -31,7 +37,7 @@ func remoteAddr(r *http.Request, trusted []netip.Prefix) string {
 		}
 		addr = before
 	}
-	return addr.String()
+	return addr, true
 }
 
 // parseAddr reads an address, with a port or without one.

@@ -55,10 +55,21 @@ const (
 	InboundUnavailable  = "unavailable"
 )
 
-// Ingress counts what Meta sends.
+// Why the public listener turned somebody away.
+const (
+	LimitedConnects    = "connects"    // an address that connects too often
+	LimitedConnections = "connections" // an address with too many connections: its oldest went
+	LimitedAll         = "all"         // too many connections altogether: the oldest stranger's, or the new one, went
+	LimitedRequests    = "requests"    // an address with too many requests that nobody signed
+	LimitedMemory      = "memory"      // a body, where those of strangers take too much already
+)
+
+// Ingress counts what Meta sends, and what others do.
 type Ingress struct {
-	Requests *prometheus.CounterVec // outcome
-	Duration prometheus.Histogram
+	Requests    *prometheus.CounterVec // outcome
+	Duration    prometheus.Histogram
+	Connections prometheus.Gauge
+	Limited     *prometheus.CounterVec // reason
 }
 
 // NewIngress registers the collectors of ingress.
@@ -66,6 +77,13 @@ func NewIngress(reg prometheus.Registerer) *Ingress {
 	m := &Ingress{
 		Requests: counter("inbound_requests_total", "Webhook POSTs by what became of them.", "outcome"),
 		Duration: histogram("inbound_duration_seconds", "Time from the first byte of a webhook POST's header to its answer.", seconds),
+		Connections: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "public_connections", Help: "Connections that the public listener has open.",
+		}),
+		Limited: counter("public_limited_total", "Connections closed and requests refused at the public listener for being too many.", "reason"),
+	}
+	for _, r := range []string{LimitedConnects, LimitedConnections, LimitedAll, LimitedRequests, LimitedMemory} {
+		m.Limited.WithLabelValues(r)
 	}
 	for _, o := range webhook.AuditOutcomes {
 		m.Requests.WithLabelValues(string(o))
@@ -73,7 +91,7 @@ func NewIngress(reg prometheus.Registerer) *Ingress {
 	for _, o := range []string{InboundBadSignature, InboundNotMeta, InboundTooLarge, InboundBadRequest, InboundUnavailable} {
 		m.Requests.WithLabelValues(o)
 	}
-	reg.MustRegister(m.Requests, m.Duration)
+	reg.MustRegister(m.Requests, m.Duration, m.Connections, m.Limited)
 	return m
 }
 

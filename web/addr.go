@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
 )
@@ -15,17 +14,18 @@ func RemoteAddr(r *http.Request) string {
 	return addr.Addr().Unmap().String()
 }
 
-// ClientAddr returns whom a client's failures are counted for: an IPv4 address, or an IPv6 network of the
-// size that one customer of a provider gets.
+// ClientAddr returns whom a client's failures are counted for: see [Counted].
 func ClientAddr(r *http.Request) netip.Addr {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Addr{}
-	}
+	return Counted(addr.Addr())
+}
+
+// Counted returns what stands for an address where something is counted for each: an IPv4 address, or an
+// IPv6 network of the size that one customer of a provider gets.
+func Counted(addr netip.Addr) netip.Addr {
 	addr = addr.Unmap().WithZone("")
 	if addr.Is6() {
 		if network, err := addr.Prefix(64); err == nil {
