@@ -422,8 +422,12 @@ func TestAttacks(t *testing.T) {
 				_ = resp.Body.Close()
 				statuses[resp.StatusCode]++
 			}
-			if statuses[http.StatusTooManyRequests] != 1 || statuses[http.StatusNotFound] < 200 || statuses[http.StatusNotFound] > 10_000 {
+			// The last answers can be lost: they are behind what was sent and not read any more.
+			if statuses[http.StatusTooManyRequests] > 1 || statuses[http.StatusNotFound] > 10_000 {
 				t.Errorf("answers by status: %v", statuses)
+			}
+			if v.figure(t, `cubeconnect_public_limited_total{reason="requests"}`) == 0 {
+				t.Error("none was too many")
 			}
 		})
 	})
