@@ -34,6 +34,8 @@ func (b *bench) goals() []goal {
 		{"end-to-end p99 beside a tenant whose endpoint hangs", "neighbour", endToEnd99, "alone", 1.2, false},
 		{"end-to-end p99 of 800 healthy endpoints beside 200 failing ones", "failing", endToEnd99, "healthy", 2, false},
 		{"p99 added beside a backlog that drains, in rounds", "drain", delay, "", 1, false},
+		{"accept p99 at 2,000/s while backups are taken", "backup", accept99, "no backup", 2, false},
+		{"end-to-end p99 at 2,000/s while backups are taken", "backup", endToEnd99, "no backup", 2, false},
 	}
 	for _, filled := range []struct {
 		name, with string
@@ -153,6 +155,8 @@ var scenarios = []struct{ name, title string }{
 	{"quiet", "a tenant at 500/s beside a backlog that lies still"},
 	{"draining", "the same while the backlog drains"},
 	{"drain", "the backlog itself"},
+	{"no backup", "large file: steady 2,000/s"},
+	{"backup", "the same while backups are taken"},
 	{"empty one", "empty file: 1 connection"},
 	{"large one", "large file: 1 connection"},
 	{"pending one", "many pending: 1 connection"},
