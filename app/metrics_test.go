@@ -97,7 +97,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s is %v, want %v", series, got, want)
 		}
 	}
-	for _, series := range []string{"store_commit_duration_seconds_count", "store_commit_batch_size_count", "store_size_bytes", "store_free_bytes"} {
+	for _, series := range []string{"store_commit_duration_seconds_count", "store_commit_batch_size_count", "store_size_bytes", "store_free_bytes", "disk_free_bytes"} {
 		if got := m.value("cubeconnect_" + series); got < 0 {
 			t.Errorf("%s is %v", series, got)
 		}
@@ -155,7 +155,7 @@ func TestExposition(t *testing.T) {
 		"inbound_requests_total": "counter", "inbound_duration_seconds": "histogram", "events_total": "counter", "deliveries_total": "counter",
 		"delivery_attempts_total": "counter", "delivery_attempt_duration_seconds": "histogram", "delivery_end_to_end_seconds": "histogram",
 		"queue_depth": "gauge", "queue_oldest_age_seconds": "gauge", "dead_letters": "gauge", "endpoint_up": "gauge",
-		"store_commit_duration_seconds": "histogram", "store_commit_batch_size": "histogram", "store_size_bytes": "gauge", "store_free_bytes": "gauge",
+		"store_commit_duration_seconds": "histogram", "store_commit_batch_size": "histogram", "store_size_bytes": "gauge", "store_free_bytes": "gauge", "disk_free_bytes": "gauge",
 		"build_info": "gauge",
 	} {
 		if !strings.Contains(m.text, "# TYPE cubeconnect_"+name+" "+kind+"\n") {

@@ -11,6 +11,7 @@ type Snapshot struct {
 	Pending, Retrying, DeadLetters uint64
 	OldestAgeSeconds               float64 // of the delivery that has waited longest; 0: none waits
 	SizeBytes, FreeBytes           int64   // of the database file: all of it, and what is free inside
+	DiskFreeBytes                  int64
 	Endpoints                      []EndpointState
 }
 
@@ -26,6 +27,7 @@ var (
 	dead      = prometheus.NewDesc(namespace+"_dead_letters", "Dead letters that are kept and can be replayed.", nil, nil)
 	up        = prometheus.NewDesc(namespace+"_endpoint_up", "1 if the endpoint is enabled and its last attempt succeeded, or none was made yet.", []string{"tenant", "endpoint"}, nil)
 	sizeBytes = prometheus.NewDesc(namespace+"_store_size_bytes", "Size of the database file.", nil, nil)
+	diskFree  = prometheus.NewDesc(namespace+"_disk_free_bytes", "Bytes that are free on the disk of the database file.", nil, nil)
 	freeBytes = prometheus.NewDesc(namespace+"_store_free_bytes", "Bytes inside the database file that are free for reuse.", nil, nil)
 )
 
@@ -37,7 +39,7 @@ func RegisterSnapshot(reg prometheus.Registerer, read func() Snapshot) {
 }
 
 func (snapshotCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{depth, oldest, dead, up, sizeBytes, freeBytes} {
+	for _, d := range []*prometheus.Desc{depth, oldest, dead, up, sizeBytes, freeBytes, diskFree} {
 		ch <- d
 	}
 }
@@ -53,6 +55,7 @@ func (read snapshotCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(dead, float64(s.DeadLetters))
 	gauge(sizeBytes, float64(s.SizeBytes))
 	gauge(freeBytes, float64(s.FreeBytes))
+	gauge(diskFree, float64(s.DiskFreeBytes))
 	for _, e := range s.Endpoints {
 		v := 0.0
 		if e.Up {

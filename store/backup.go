@@ -215,11 +215,11 @@ func copyError(err error) error {
 
 // needRoom returns an error if a folder's disk has no room for a copy.
 func needRoom(folder string, size int64) error {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(folder, &st); err != nil {
-		return fmt.Errorf("ask how much of %s is free: %w", folder, err)
+	free, _, err := freeSpace(folder)
+	if err != nil {
+		return err
 	}
-	if free := int64(st.Bavail) * int64(st.Bsize); free < size+headroom {
+	if free < size+headroom {
 		return fmt.Errorf("a copy takes %s in %s and must leave %s free there, and %s are free: %w",
 			megabytes(size), folder, megabytes(headroom), megabytes(free), webhook.ErrFull)
 	}

@@ -151,6 +151,7 @@ func (s *Store) flushLoop() {
 func (s *Store) flush(l *layer) {
 	begun := time.Now()
 	err := s.move(l)
+	s.space.look()
 	for ; err != nil; err = s.moveThriftily(l) {
 		doubtful := errors.Is(err, errDoubtful)
 		err = storageError(err)
@@ -321,7 +322,7 @@ func (s *Store) room() error {
 	if err := s.stuck.Load(); err != nil {
 		return *err
 	}
-	return nil
+	return s.space.room()
 }
 
 // doubtful reports whether nothing may be written to the file any more.

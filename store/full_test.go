@@ -159,3 +159,45 @@ func TestFullButForAFewPages(t *testing.T) {
 	o.ok(o.RetainAll(ctx()))
 	equal(t, o.Healthy(), nil)
 }
+
+// What is left of a disk that fills is for what was accepted before. Something new is accepted again when
+// there is clearly more.
+func TestNearlyFull(t *testing.T) {
+	t.Parallel()
+	for _, disk := range []struct{ size, limit int64 }{{1 << 40, 64 << 20}, {100 << 20, 5 << 20}} {
+		var free atomic.Int64
+		free.Store(disk.limit)
+		o := openStore(t, func(so *store.Options) {
+			so.Free = func() (int64, int64, error) { return free.Load(), disk.size, nil }
+		}).newTenant()
+		ep := o.endpoint()
+		ids := o.acceptMany(2)
+		refused := func(when string) {
+			t.Helper()
+			_, err := o.Accept(ctx(), o.inbound(o.message(when, "")))
+			if healthy := o.Healthy(); !errors.Is(err, webhook.ErrFull) || !errors.Is(healthy, webhook.ErrFull) || !strings.Contains(healthy.Error(), "of the disk are free") {
+				t.Errorf("%s: %v, healthy: %v", when, err, healthy)
+			}
+		}
+		free.Store(disk.limit - 1)
+		o.ok(o.Flush(ctx())) // it looks when it writes
+		refused("nearly full")
+		o.succeed(ids[0].WithOwner(ep))
+		o.ok(o.Flush(ctx()))
+		o.clock.advance(31 * day)
+		o.ok(o.RetainAll(ctx()))
+		free.Store(2*disk.limit - 1)
+		refused("with a little more")
+		o.reopen() // a start accepts what there is room for
+		equal(t, o.accept(o.message("at a start", "")), webhook.Accepted)
+		free.Store(0)
+		o.ok(o.Flush(ctx()))
+		refused("full")
+		o.reopen()
+		refused("full at a start")
+		free.Store(2 * disk.limit)
+		equal(t, o.Healthy(), nil)
+		equal(t, o.accept(o.message("m", "")), webhook.Accepted)
+		equal(t, o.stats(ep).Succeeded, 1)
+	}
+}

@@ -355,7 +355,7 @@ func TestPowerCutAfterFailure(t *testing.T) {
 				if !r.run(fmt.Sprint(asLoad, r.folder, "@", minutes)) {
 					t.Fatal("it does not go on")
 				}
-				cutAll(t, r, rnd, usualCuts/12, from, min(len(r.ops), from+50))
+				cutAll(t, r, rnd, usualCuts/12, from, min(len(r.ops), from+10+rnd.IntN(50)))
 			})
 		}
 	}

@@ -132,6 +132,7 @@ func (s *Store) EndpointStats(context.Context) (map[uint32]webhook.EndpointStats
 func (s *Store) Snapshot() metrics.Snapshot {
 	var snap metrics.Snapshot
 	snap.SizeBytes, snap.FreeBytes = s.Size()
+	snap.DiskFreeBytes, _, _ = s.space.ask() // what can't be asked shows as nothing
 	dir := s.dir.Load()
 	for id, e := range dir.endpoints {
 		st := s.stats.get(id)

@@ -30,11 +30,13 @@ var ErrInUse = errors.New("database is in use by another process")
 
 // Options say how to open a store.
 type Options struct {
-	Path    string              // of the database file; its folder is made if it's missing
-	Log     *slog.Logger        // nil: none
-	Metrics *metrics.Store      // nil: counted nowhere
-	Now     func() time.Time    // nil: [time.Now]
-	MaxSize int                 // bytes that the file may grow to; 0: no limit
+	Path    string           // of the database file; its folder is made if it's missing
+	Log     *slog.Logger     // nil: none
+	Metrics *metrics.Store   // nil: counted nowhere
+	Now     func() time.Time // nil: [time.Now]
+	MaxSize int              // bytes that the file may grow to; 0: as many as the disk has, but for a reserve
+	// Free says how many bytes of the disk are free, and how many there are. Nil: the file system does.
+	Free    func() (free, size int64, err error)
 	Keep    Retention           // zero members: [DefaultRetention]'s
 	NoSync  bool                // nothing is synced to disk: for a file that is made anew after a crash
 	OnFresh func([]webhook.Due) // told of new deliveries in the order of their commits, after each; must not block
@@ -47,6 +49,7 @@ type Options struct {
 // Store is the open database.
 type Store struct {
 	db      *bolt.DB
+	space   space
 	log     *slog.Logger
 	metrics *metrics.Store
 	now     func() time.Time
@@ -90,6 +93,9 @@ func Open(o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Free == nil {
+		o.Free = func() (free, size int64, err error) { return freeSpace(filepath.Dir(o.Path)) }
+	}
 	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
@@ -101,6 +107,8 @@ func Open(o Options) (*Store, error) {
 		db: db, log: o.Log, metrics: o.Metrics, now: o.Now, onFresh: o.OnFresh, rawOf: o.RawOf, noSync: o.NoSync,
 		steps: make(chan *step, maxBatch), soon: make(chan *step, maxBatch), stopped: make(chan struct{}), flusher: newFlusher(o.gather),
 	}
+	s.space = space{ask: o.Free, log: o.Log}
+	s.space.look()
 	s.SetRetention(o.Keep)
 	if err := s.load(o.Path); err != nil {
 		return nil, errors.Join(err, db.Close())
