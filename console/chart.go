@@ -387,13 +387,13 @@ func (p *painter) axis(marks []mark) template.HTML {
 	return template.HTML(b.String())
 }
 
-// ceiling returns the next of 1, 2, 5, 10, 20, 50 ...
+// ceiling returns the next round number, of which a half is round too.
 func ceiling(v float64) float64 {
 	if v <= 0 {
 		return 1
 	}
 	ten := math.Pow(10, math.Floor(math.Log10(v)))
-	for _, n := range []float64{1, 2, 5} {
+	for _, n := range []float64{1, 2, 3, 4, 5, 6, 8} {
 		if v <= n*ten {
 			return n * ten
 		}

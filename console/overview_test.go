@@ -256,7 +256,7 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("%v: %s, want %s", v, got, want)
 		}
 	}
-	for v, want := range map[float64]float64{0: 1, 0.07: 0.1, 1: 1, 1.1: 2, 4: 5, 51: 100} {
+	for v, want := range map[float64]float64{0: 1, 0.07: 0.08, 0.09: 0.1, 1: 1, 1.1: 2, 4: 4, 21: 30, 51: 60, 81: 100} {
 		if got := ceiling(v); got < want*0.999 || got > want*1.001 {
 			t.Errorf("above %v: %v, want %v", v, got, want)
 		}
@@ -323,7 +323,7 @@ func TestFigure(t *testing.T) {
 	a := &monitor.Windows{Series: []webhook.Activity{{At: begun.Add(-23 * time.Hour), Succeeded: 30, Failed: 15}, {At: begun, Succeeded: 15}}}
 	a.Series[0].Durations.Count(40 * time.Millisecond)
 	f := l.deliveriesChart().figure(l, w, a, now, kolkata)
-	if len(f.Rows) != 2 || !slices.Equal(f.Rows[0].Cells, []string{"30", "15"}) || f.Top != "5" || f.Half != "2.5" {
+	if len(f.Rows) != 2 || !slices.Equal(f.Rows[0].Cells, []string{"30", "15"}) || f.Top != "3" || f.Half != "1.5" {
 		t.Errorf("%+v", f)
 	}
 	if got := regexp.MustCompile(`>([0-9:]+)</text>`).FindAllStringSubmatch(string(f.Axis), -1); len(got) < 3 || got[0][1] != "18:00" || got[1][1] != "00:00" {

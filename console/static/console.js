@@ -227,6 +227,13 @@ function setUpLive(sign) {
 const sign = document.querySelector("[data-live-sign]");
 if (sign) setUpLive(sign);
 
+// On a narrow screen the navigation is a line that scrolls, and begins where one is.
+const here = document.querySelector(".side nav [aria-current]");
+if (here) {
+	const nav = here.closest("nav"), line = nav.getBoundingClientRect(), item = here.getBoundingClientRect();
+	nav.scrollLeft += (item.left + item.right - line.left - line.right) / 2;
+}
+
 // An open menu closes when one looks elsewhere.
 document.addEventListener("click", (event) => {
 	for (const menu of document.querySelectorAll("details.account[open]")) {
