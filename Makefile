@@ -1,10 +1,10 @@
-# Everything here needs only Go, but for check: its race detector wants a C compiler.
+# Everything here needs only Go, but for check: its race detector wants a C compiler, its browser a browser.
 
 GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 5s
 
-.PHONY: build test check lint vuln race fuzz bench crash microbench clean
+.PHONY: build test check lint vuln race fuzz test-browser browser screenshots bench crash microbench clean
 
 build: ## the binary, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o cubeconnect .
@@ -13,13 +13,14 @@ test: ## all tests, twice in a row
 	$(GO) test -count=2 ./...
 	cd bench && $(GO) test ./...
 
-check: lint vuln race fuzz ## all that must hold before a change lands
+check: lint vuln race fuzz test-browser ## all that must hold before a change lands
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
 	cd bench && $(GO) vet ./... && $(GO) tool -modfile=../tools/go.mod staticcheck ./...
+	cd browsertest && $(GO) vet -tags=screenshots ./... && $(GO) tool -modfile=../tools/go.mod staticcheck -tags=screenshots ./...
 	$(GO) mod verify
 	$(GO) mod tidy -diff
 
@@ -42,6 +43,24 @@ fuzz: ## each fuzz target for FUZZTIME
 			echo "$$out"; exit 1; \
 		done; \
 	done
+
+test-browser: browser ## the console in a real browser
+	cd browsertest && $(GO) test -count=1 ./...
+
+# Chromium, or another that CHROMIUM names, with fonts for both languages; and what looks for faults that
+# keep people out, a script of which the tests know the hash.
+AXE = browsertest/node_modules/axe-core/axe.min.js
+browser:
+	@if [ -z "$$CHROMIUM" ] && ! command -v chromium >/dev/null; then \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-noto-core; } \
+		|| { echo "Chromium is missing and can't be installed: install it, or name another with CHROMIUM=/path" >&2; exit 1; }; fi
+	@[ -f $(AXE) ] || npm install --prefix browsertest --no-save --no-package-lock --ignore-scripts --no-audit --no-fund axe-core@4.14.1 \
+		|| { echo "axe-core is missing and can't be installed: it takes npm" >&2; exit 1; }
+
+screenshots: browser ## the pictures in docs/, of the demo
+	@command -v pngquant >/dev/null || apt-get install -y --no-install-recommends pngquant
+	cd browsertest && $(GO) test -count=1 -tags=screenshots -run=TestScreenshots ./...
+	pngquant --force --ext=.png --strip --speed=1 --quality=80-100 docs/console/*.png
 
 bench: ## the whole program under load, beside yardsticks; about 40 minutes, 15 GB of disk
 	cd bench && $(GO) run . -repeat 3 -fill 10GiB -pending 1000000 -out RESULTS.md
