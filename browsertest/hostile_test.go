@@ -29,7 +29,7 @@ func TestHostileWords(t *testing.T) {
 				b.language(language)
 			}
 			for _, path := range s.pages {
-				b.look(path)
+				b.look(path, 390, 700, 1024, 1280)
 				b.harmless(path)
 			}
 		})
@@ -46,22 +46,5 @@ func (b *tab) harmless(path string) {
 	}
 	if found := eval[[]string](b, `mingled(/[\u202e\u2067]/)`); len(found) > 0 {
 		b.t.Errorf("%s: what turns text around is not kept apart: %s", path, strings.Join(found, "\n\t"))
-	}
-}
-
-// In Arabic, what is written from left to right is kept apart from the words around it.
-func TestRightToLeft(t *testing.T) {
-	t.Parallel()
-	s := fill(t, plainNames)
-	b := s.signIn()
-	b.language("العربية")
-	for _, path := range s.pages {
-		b.visit(path)
-		if dir := eval[string](b, "getComputedStyle(document.body).direction + document.documentElement.lang"); dir != "rtlar" {
-			t.Errorf("%s: %s", path, dir)
-		}
-		if found := eval[[]string](b, `mingled(/https?:\/\/|wamid\.|whsec_|\+\d{3}|\d{6,}|[0-9A-HJKMNP-TV-Z]{26}|\d\d:\d\d/)`); len(found) > 0 {
-			t.Errorf("%s: not kept apart: %s", path, strings.Join(found, "\n\t"))
-		}
 	}
 }

@@ -5,19 +5,19 @@ import (
 	"testing"
 )
 
-// look opens a page and checks what holds for every page: that it is there, and fits.
-func (b *tab) look(path string) {
+// look opens a page and checks what holds for every page: that it is there, and fits windows of some widths.
+func (b *tab) look(path string, widths ...int64) {
 	b.t.Helper()
 	if status := b.visit(path); (status == 200) != ok(path) {
 		b.t.Fatalf("%s: status %d", path, status)
 	}
-	b.fits(path)
+	b.fits(path, widths...)
 }
 
-// fits checks that a page is no wider than the window and cuts nothing off, on a phone, a tablet and a desk.
-func (b *tab) fits(path string) {
+// fits checks that a page is no wider than the window and cuts nothing off.
+func (b *tab) fits(path string, widths ...int64) {
 	b.t.Helper()
-	for _, width := range []int64{390, 700, 1024, 1280} {
+	for _, width := range widths {
 		b.size(width, 900)
 		if found := eval[[]string](b, "beyond()"); len(found) > 0 {
 			b.t.Errorf("%s, %d wide: %s", path, width, strings.Join(found, "\n\t"))
@@ -34,6 +34,17 @@ func (b *tab) accessible(path string) {
 	b.theme("dark")
 	b.axe(path+", dark", `{runOnly: ["color-contrast", "link-in-text-block"]}`)
 	b.theme("light")
+}
+
+// rightToLeft checks that what is written from left to right is kept apart from the Arabic around it.
+func (b *tab) rightToLeft(path string) {
+	b.t.Helper()
+	if dir := eval[string](b, "getComputedStyle(document.body).direction + document.documentElement.lang"); dir != "rtlar" {
+		b.t.Errorf("%s: %s", path, dir)
+	}
+	if found := eval[[]string](b, `mingled(/https?:\/\/|wamid\.|whsec_|\+\d{3}|\d{6,}|[0-9A-HJKMNP-TV-Z]{26}|\d\d:\d\d/)`); len(found) > 0 {
+		b.t.Errorf("%s: not kept apart: %s", path, strings.Join(found, "\n\t"))
+	}
 }
 
 func (b *tab) axe(what, options string) {
@@ -69,8 +80,11 @@ func TestPages(t *testing.T) {
 					b.language(language)
 				}
 				for _, path := range s.pages {
-					b.look(path)
+					b.look(path, 390, 1280)
 					b.accessible(path)
+					if language != "English" {
+						b.rightToLeft(path)
+					}
 				}
 			})
 		}
@@ -87,7 +101,7 @@ func TestDoors(t *testing.T) {
 		b.follow(language)
 		for _, path := range []string{"/sign-in", a.setUp, "/setup?token=none"} {
 			b.visit(path)
-			b.fits(path)
+			b.fits(path, 390, 1280)
 			b.accessible(path)
 		}
 	}
