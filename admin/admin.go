@@ -45,7 +45,9 @@ type Options struct {
 	// Wake is called after deliveries to an endpoint may have become due in another way than by a new
 	// event. It must not block.
 	Wake func(endpoint uint32)
-	Now  func() time.Time // nil: [time.Now]
+	// Reread is called after deliveries may be gone or have changed. It must not block.
+	Reread func()
+	Now    func() time.Time // nil: [time.Now]
 }
 
 // API answers requests. It is safe for concurrent use.
@@ -59,6 +61,7 @@ type API struct {
 	defaults  func() (webhook.Schedule, time.Duration)
 	parse     func(*webhook.Audit) webhook.Inbound
 	wake      func(uint32)
+	reread    func()
 	now       func() time.Time
 	throttle  *throttle
 	monitor   *monitor.Monitor
@@ -72,7 +75,7 @@ type API struct {
 func New(o Options) *API {
 	a := &API{
 		store: o.Store, sender: o.Sender, log: o.Log, session: o.Session,
-		forbidden: o.ForbiddenHeader, defaults: o.Defaults, parse: o.Parse, wake: o.Wake, now: o.Now,
+		forbidden: o.ForbiddenHeader, defaults: o.Defaults, parse: o.Parse, wake: o.Wake, reread: o.Reread, now: o.Now,
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -88,6 +91,9 @@ func New(o Options) *API {
 	}
 	if a.wake == nil {
 		a.wake = func(uint32) {}
+	}
+	if a.reread == nil {
+		a.reread = func() {}
 	}
 	if a.now == nil {
 		a.now = time.Now

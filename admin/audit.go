@@ -16,6 +16,7 @@ type auditView struct {
 	Outcome    webhook.AuditOutcome `json:"outcome"`
 	TenantIDs  []uint32             `json:"tenant_ids"`
 	EventIDs   []webhook.ID         `json:"event_ids"`
+	ErasedAt   instant              `json:"erased_at"`
 	Headers    *map[string]string   `json:"headers,omitempty"` // absent in lists
 	Body       *[]byte              `json:"body,omitempty"`    // likewise; base64
 }
@@ -24,7 +25,7 @@ type auditView struct {
 func viewAudit(r *webhook.Audit, tenant uint32) *auditView {
 	v := &auditView{
 		ID: r.ID, ReceivedAt: instant(r.ReceivedAt), RemoteAddr: r.RemoteAddr, Size: r.Size, Outcome: r.Outcome,
-		TenantIDs: []uint32{}, EventIDs: []webhook.ID{},
+		TenantIDs: []uint32{}, EventIDs: []webhook.ID{}, ErasedAt: instant(r.ErasedAt),
 	}
 	for _, id := range r.TenantIDs {
 		if tenant == 0 || id == tenant {

@@ -36,7 +36,7 @@ func newVictim(t *testing.T, f *fixture) victim {
 	}
 	return victim{
 		path: path, key: key,
-		ids:    map[string]string{"tenant": fmt.Sprint(id), "account": "1", "endpoint": "1", "event": event.String(), "delivery": delivery.String(), "wamid": "wamid.victim"},
+		ids:    map[string]string{"tenant": fmt.Sprint(id), "account": "1", "endpoint": "1", "event": event.String(), "delivery": delivery.String(), "wamid": "wamid.victim", "phone": "966500000001"},
 		audit:  f.must(t, 200, "GET", "/api/v1/audit?limit=1", "").str("items", 0, "id"),
 		apiKey: "1",
 	}
@@ -117,7 +117,7 @@ func TestForeignKey(t *testing.T) {
 			t.Errorf("%s %s tells of the victim: %s", route.Method, route.Pattern, a.text)
 		}
 		// The same by way of the thief's own tenant, where the path has one.
-		if strings.Contains(route.Pattern, "{tenant}/") && strings.Count(route.Pattern, "{") > 1 {
+		if strings.Contains(route.Pattern, "{tenant}/") && strings.Count(route.Pattern, "{") > 1 && !strings.Contains(route.Pattern, "{phone}") { // anybody can have this customer
 			own := strings.Replace(v.target(route.Pattern), v.path, fmt.Sprintf("/api/v1/tenants/%d", thiefID), 1)
 			if a := f.as(t, thief, route.Method, own, body); a.status != 404 {
 				t.Errorf("%s %s: %d %s, want 404", route.Method, own, a.status, a.text)

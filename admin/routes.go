@@ -56,6 +56,8 @@ func (a *API) Routes(auth Auth) []web.Route {
 		post(tenantPath+"/deliveries/{delivery}/retry", a.below(auth, a.retryDelivery)),
 		post(tenantPath+"/replays", a.below(auth, a.replay)),
 
+		remove(tenantPath+"/customers/{phone}", a.below(auth, a.eraseCustomer)),
+
 		get("/api/v1/audit", a.any(auth, a.listAudits)),
 		get("/api/v1/audit/{id}", a.any(auth, a.getAudit)),
 		post("/api/v1/audit/reprocess", a.administrator(auth, a.reprocess)),

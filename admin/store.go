@@ -51,6 +51,10 @@ type Store interface {
 	// ReplayPart does a step of that, from a cursor on, and returns where the next one begins; empty: nowhere.
 	ReplayPart(ctx context.Context, tenant uint32, r webhook.Replay, cursor string) (count int, next string, err error)
 
+	// Erase removes what is kept of a tenant's customer. What it did stands, also if it is cut short; asking
+	// again does the rest.
+	Erase(ctx context.Context, e webhook.Erasure) (webhook.Erased, error)
+
 	Audits(ctx context.Context, f webhook.AuditFilter, p webhook.Page) (webhook.List[webhook.Audit], error)
 	Audit(ctx context.Context, id webhook.ID) (webhook.Audit, error)
 	// Reprocess derives once more, with parse, what audit records mean, and does what is new in that. What it

@@ -32,7 +32,7 @@ func TestTrail(t *testing.T) {
 	f := newFixtureWith(t, understood)
 	f.sender.outcome = delivered()
 	const one = "/api/v1/tenants/1"
-	secrets := []string{bootstrapKey, "EAAG-token-1", "EAAG-token-2", "path-secret", "query-secret", "user-secret", "header-secret", "own-secret", "+966-secret", "the description"}
+	secrets := []string{bootstrapKey, "EAAG-token-1", "EAAG-token-2", "path-secret", "query-secret", "user-secret", "header-secret", "own-secret", "+966-secret", "the description", "966500000001"}
 	f.inbound(t, "")
 	audit := f.must(t, 200, "GET", "/api/v1/audit", "").str("items", 0, "id")
 	var delivery webhook.ID
@@ -77,6 +77,7 @@ func TestTrail(t *testing.T) {
 			"POST " + tenantPath + "/replays", one + "/replays", `{"status":"failed","event":"campaign.started","endpoint":1,"since":"2026-03-10","until":"2026-03-11T00:00:00+03:00"}`,
 			webhook.TrailEntry{Action: webhook.Replayed, TenantID: 1, Details: []string{"status=failed", "event=campaign.started", "endpoint=1", "since=2026-03-10T00:00:00Z", "until=2026-03-10T21:00:00Z"}}, nil,
 		},
+		{"DELETE " + tenantPath + "/customers/{phone}", one + "/customers/+966500000001", "", webhook.TrailEntry{Action: webhook.CustomerErased, TenantID: 1, Name: "…001"}, nil},
 		{"POST /api/v1/audit/reprocess", "", `{"id":"` + audit + `"}`, webhook.TrailEntry{Action: webhook.AuditDerived, ObjectID: audit}, nil},
 		{"POST /api/v1/api-keys", "", `{"name":"crm","tenant_id":1}`, webhook.TrailEntry{Action: webhook.KeyCreated, TenantID: 1, ObjectID: "1", Name: "crm"}, nil},
 		{"DELETE /api/v1/api-keys/{id}", "/api/v1/api-keys/1", "", webhook.TrailEntry{Action: webhook.KeyDeleted, TenantID: 1, ObjectID: "1", Name: "crm"}, nil},

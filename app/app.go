@@ -101,6 +101,7 @@ func New(o Options) (_ *App, err error) {
 		Keep:    retention(o.Config),
 		OnFresh: func(fresh []webhook.Due) { a.queue.Offer(fresh) },
 		RawOf:   (&rawFinder{parse: a.parse}).find,
+		Redact:  ingress.Redact,
 	}); err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func New(o Options) (_ *App, err error) {
 	})
 	a.admin = admin.New(admin.Options{
 		Store: a.store, Sender: a.egress, Log: o.Log, BootstrapKey: o.Config.Admin.APIKey, ForbiddenHeader: egress.ForbiddenHeader,
-		Defaults: a.deliveryDefaults, Parse: a.parse, Wake: a.queue.Wake, Now: now,
+		Defaults: a.deliveryDefaults, Parse: a.parse, Wake: a.queue.Wake, Reread: a.queue.Reread, Now: now,
 		Session: func(r *http.Request) (admin.Identity, bool) {
 			return admin.Identity{Name: "console"}, a.console.SignedIn(r)
 		},

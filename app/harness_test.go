@@ -35,6 +35,7 @@ type appliance struct {
 	t             *testing.T
 	config        config.Config
 	log           io.Writer
+	level         slog.Level // of the log
 	client        *http.Client
 	program       *app.App
 	public, admin string // addresses, as URLs
@@ -57,7 +58,7 @@ func start(t *testing.T, change ...func(*config.Config)) *appliance {
 	for _, ch := range change {
 		ch(&c)
 	}
-	a := &appliance{t: t, config: c, log: t.Output(), client: newClient()}
+	a := &appliance{t: t, config: c, log: t.Output(), level: slog.LevelError, client: newClient()}
 	a.open()
 	t.Cleanup(a.stop)
 	return a
@@ -80,7 +81,7 @@ func schedule(waits ...time.Duration) (s webhook.Schedule) {
 
 func (a *appliance) open() {
 	a.t.Helper()
-	log := slog.New(slog.NewTextHandler(a.log, &slog.HandlerOptions{Level: slog.LevelError}))
+	log := slog.New(slog.NewTextHandler(a.log, &slog.HandlerOptions{Level: a.level}))
 	c := a.config
 	p, err := app.New(app.Options{Config: &c, Log: log, Version: app.Version{Version: "1.2.3", Commit: "abc", Go: "go"}})
 	if err != nil {

@@ -75,6 +75,8 @@ type Admin interface {
 	Retry(ctx context.Context, tenant uint32, id webhook.ID) error
 	ReplayPart(ctx context.Context, tenant uint32, r webhook.Replay, cursor string) (count int, next string, err error)
 	CreateKey(ctx context.Context, name string, tenant uint32) (secret string, k webhook.APIKey, err error)
+	// Erase removes what is kept of a tenant's customer.
+	Erase(ctx context.Context, e webhook.Erasure) (webhook.Erased, error)
 	// Reprocess derives once more what POSTs mean, and does what is new in that.
 	Reprocess(ctx context.Context, r webhook.Reprocess) (webhook.Reprocessed, error)
 	// Defaults returns what holds for endpoints without retries and a timeout of their own.
@@ -167,6 +169,7 @@ func (c *Console) Routes() []web.Route {
 	get(tenantPath, c.page((*request).tenant))
 	both(tenantPath+"/details", c.page((*request).editTenant))
 	both(tenantPath+"/delete", c.page((*request).deleteTenant))
+	both(tenantPath+"/erase", c.page((*request).erase))
 
 	get(tenantPath+"/webhook", c.page((*request).endpoints))
 	both(tenantPath+"/new-endpoint", c.page((*request).newEndpoint))

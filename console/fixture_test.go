@@ -71,7 +71,7 @@ func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{t: t, sender: &fakeSender{}, clock: &clock{}}
 	f.clock.ns.Store(begun.UnixNano())
-	s, err := store.Open(store.Options{Path: filepath.Join(t.TempDir(), "cubeconnect.db"), Now: f.clock.now})
+	s, err := store.Open(store.Options{Path: filepath.Join(t.TempDir(), "cubeconnect.db"), Now: f.clock.now, Redact: ingress.Redact})
 	if err != nil {
 		t.Fatal(err)
 	}

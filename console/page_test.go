@@ -22,7 +22,7 @@ const hostile = `"><script>alert(1)</script><img src=x onerror=alert(2)>'{{.}}` 
 var pages = []string{
 	"/", "/?window=1h&show=attention&search=x", "/?window=7d&page=9", "/tenants/1", "/tenants/1?window=7d", "/tenants/2",
 	"/tenants/1/endpoints/1/health", "/tenants/1/endpoints/1/health?window=1h", "/tenants/1/endpoints/1/health?window=7d",
-	"/tenants", "/tenants?cursor=1", "/new-tenant", "/tenants/1/details", "/tenants/1/delete", "/password",
+	"/tenants", "/tenants?cursor=1", "/new-tenant", "/tenants/1/details", "/tenants/1/delete", "/tenants/1/erase", "/password",
 	"/tenants/1/webhook", "/tenants/2/webhook", "/tenants/1/new-endpoint", "/tenants/1/endpoints/1", "/tenants/1/endpoints/1/delete",
 	"/tenants/1/endpoints/1/secret", "/tenants/1/endpoints/1/remove-secret",
 	"/tenants/1/accounts", "/tenants/2/accounts", "/tenants/1/new-account", "/tenants/1/accounts/1", "/tenants/1/accounts/1/delete",

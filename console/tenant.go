@@ -54,6 +54,7 @@ type tenantPage struct {
 	frame
 	Form   form
 	Tenant *webhook.Tenant // nil: a new one
+	Erase  string          // path; empty: there are no customers
 	Delete string          // path; empty: nothing to delete
 	Cancel string
 }
@@ -95,7 +96,7 @@ func (q *request) editTenant() error {
 		return err
 	}
 	at := tenantURL(t.ID)
-	p := &tenantPage{frame: q.frameOf(&t, q.lang.must("nav.details"), at+"/details"), Form: f, Tenant: &t, Delete: at + "/delete", Cancel: at + "/webhook"}
+	p := &tenantPage{frame: q.frameOf(&t, q.lang.must("nav.details"), at+"/details"), Form: f, Tenant: &t, Erase: at + "/erase", Delete: at + "/delete", Cancel: at + "/webhook"}
 	if !q.posted() {
 		f.values.Set("name", t.Name)
 		f.values.Set("timezone", t.Timezone)

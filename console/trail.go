@@ -17,7 +17,7 @@ var actionWords = map[webhook.Action]string{
 	webhook.EndpointCreated: "trail.endpoint.create", webhook.EndpointUpdated: "trail.endpoint.update", webhook.EndpointDeleted: "trail.endpoint.delete",
 	webhook.SecretChanged: "trail.endpoint.secret", webhook.EndpointTested: "trail.endpoint.test",
 	webhook.DeliveryRetried: "trail.delivery.retry", webhook.Replayed: "trail.delivery.replay",
-	webhook.AuditDerived: "trail.audit.reprocess", webhook.BackupTaken: "trail.backup.take",
+	webhook.AuditDerived: "trail.audit.reprocess", webhook.CustomerErased: "trail.customer.erase", webhook.BackupTaken: "trail.backup.take",
 	webhook.KeyCreated: "trail.key.create", webhook.KeyDeleted: "trail.key.delete",
 	webhook.SignedIn: "trail.session.begin", webhook.SignedOut: "trail.session.end", webhook.SignInRefused: "trail.session.refuse", webhook.PasswordSet: "trail.password.set",
 }

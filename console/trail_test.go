@@ -75,6 +75,7 @@ func TestTrailOfForms(t *testing.T) {
 			tenantPath + "/replay", "/tenants/1/replay", []string{"status", "missing", "event", "message.received", "until", "2026-03-11T00:00:00Z", "cursor", audit.ID.String()}, console,
 			webhook.TrailEntry{Action: webhook.Replayed, TenantID: 1, Details: []string{"status=missing", "event=message.received", "until=2026-03-11T00:00:00Z", "continued"}},
 		},
+		{tenantPath + "/erase", "/tenants/1/erase", []string{"phone", "+966 50 000 0000", "confirmed", "yes"}, console, webhook.TrailEntry{Action: webhook.CustomerErased, TenantID: 1, Name: "…000"}},
 		{"/audit/{id}/reprocess", auditURL(audit.ID) + "/reprocess", nil, console, webhook.TrailEntry{Action: webhook.AuditDerived, ObjectID: audit.ID.String()}},
 		{"/new-api-key", "", []string{"name", "ops"}, console, webhook.TrailEntry{Action: webhook.KeyCreated, ObjectID: "1", Name: "ops"}},
 		{"/api-keys/{key}/delete", "/api-keys/1/delete", nil, console, webhook.TrailEntry{Action: webhook.KeyDeleted, ObjectID: "1", Name: "ops"}},

@@ -75,7 +75,7 @@ func (q *Queue) attempt(j job) {
 }
 
 func (q *Queue) claim(ep *webhook.Endpoint, d webhook.Due) (webhook.Claim, error) {
-	if d.Event == nil {
+	if stale := q.stale.Load(); d.Event == nil || stale != nil && !stale.Before(d.ID) {
 		return q.store.Claim(d.ID)
 	}
 	return webhook.Claim{

@@ -64,9 +64,10 @@ type Queue struct {
 
 	wake  chan struct{}
 	inbox inbox
-	jobs  chan job     // to idle workers
-	sent  chan attempt // from workers to settle
-	done  chan result  // to Run
+	stale atomic.Pointer[webhook.ID] // what was offered up to here may have changed on disk; nil: nothing
+	jobs  chan job                   // to idle workers
+	sent  chan attempt               // from workers to settle
+	done  chan result                // to Run
 
 	outages map[uint32]outage // belongs to settle
 
@@ -85,6 +86,7 @@ type Queue struct {
 // inbox is what other goroutines have said since Run last looked.
 type inbox struct {
 	sync.Mutex
+	newest  webhook.ID // that was ever offered
 	fresh   []webhook.Due
 	woken   map[uint32]struct{}
 	resting []chan<- time.Time // told when there is nothing to do
@@ -115,6 +117,9 @@ func (q *Queue) Configure(c Config) { q.config.Store(&c) }
 func (q *Queue) Offer(fresh []webhook.Due) {
 	q.inbox.Lock()
 	for _, d := range fresh {
+		if q.inbox.newest.Before(d.ID) {
+			q.inbox.newest = d.ID
+		}
 		if len(q.inbox.fresh) < maxInbox {
 			q.inbox.fresh = append(q.inbox.fresh, d)
 		} else {
@@ -132,6 +137,15 @@ func (q *Queue) Wake(endpoint uint32) {
 	q.inbox.woken[endpoint] = struct{}{}
 	q.inbox.Unlock()
 	q.signal()
+}
+
+// Reread says that deliveries which were offered may be gone or have changed: of those that are in memory,
+// each is read from the store again before it is sent.
+func (q *Queue) Reread() {
+	q.inbox.Lock()
+	defer q.inbox.Unlock()
+	newest := q.inbox.newest
+	q.stale.Store(&newest)
 }
 
 // signal never blocks: one pending wake-up is as good as many.

@@ -9,17 +9,32 @@ import (
 	"cubeconnect/webhook"
 )
 
+const (
+	auditForeign = 1 << iota
+	auditErased
+)
+
 // encodeAudit:
 //
-//	| version | received (ms), size | outcome, remote address | foreign | tenants, event ids, headers | body  |
-//	| 1       | varints             | bytes each              | 1       | count, then each            | bytes |
+//	| version | received (ms), size | outcome, remote address | flags | erased (ms), if flagged | tenants, event ids, headers | body  |
+//	| 1       | varints             | bytes each              | 1     | varint                  | count, then each            | bytes |
 func encodeAudit(a *webhook.Audit) []byte {
 	b := append(make([]byte, 0, 256+len(a.Body)+16*len(a.EventIDs)), recordVersion)
 	b = appendTime(b, millisOf(a.ReceivedAt))
 	b = binary.AppendUvarint(b, uint64(a.Size))
 	b = appendBytes(b, string(a.Outcome))
 	b = appendBytes(b, a.RemoteAddr)
-	b = appendBool(b, a.Foreign)
+	flags := byte(0)
+	if a.Foreign {
+		flags |= auditForeign
+	}
+	if !a.ErasedAt.IsZero() {
+		flags |= auditErased
+	}
+	b = append(b, flags)
+	if flags&auditErased != 0 {
+		b = appendTime(b, millisOf(a.ErasedAt))
+	}
 	b = binary.AppendUvarint(b, uint64(len(a.TenantIDs)))
 	for _, id := range a.TenantIDs {
 		b = binary.AppendUvarint(b, uint64(id))
@@ -47,7 +62,11 @@ func decodeAudit(k, v []byte, whole bool) (a webhook.Audit, err error) {
 	a.Size = d.int(1 << 30)
 	a.Outcome = webhook.AuditOutcome(d.string())
 	a.RemoteAddr = d.string()
-	a.Foreign = d.bool()
+	flags := d.byte()
+	a.Foreign = flags&auditForeign != 0
+	if flags&auditErased != 0 {
+		a.ErasedAt = timeOf(d.millis())
+	}
 	for range d.int(len(d.b)) {
 		a.TenantIDs = append(a.TenantIDs, d.uint32())
 	}

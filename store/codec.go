@@ -19,13 +19,6 @@ func appendBytes[T string | []byte](b []byte, v T) []byte {
 
 func appendTime(b []byte, ms int64) []byte { return binary.AppendUvarint(b, uint64(max(ms, 0))) }
 
-func appendBool(b []byte, v bool) []byte {
-	if v {
-		return append(b, 1)
-	}
-	return append(b, 0)
-}
-
 // decoder reads a record from its front. After the first fault everything reads as zero, and err says so
 // once.
 type decoder struct {
@@ -59,8 +52,6 @@ func (d *decoder) byte() byte {
 	d.b = d.b[1:]
 	return c
 }
-
-func (d *decoder) bool() bool { return d.byte() != 0 }
 
 func (d *decoder) uvarint() uint64 {
 	v, n := binary.Uvarint(d.b)

@@ -15,7 +15,7 @@ import (
 var (
 	codecID    = webhook.IDFromKey(webhook.IDAt(time.UnixMilli(1_773_142_200_123)).Key(), 7)
 	codecAudit = webhook.Audit{
-		ID: codecID, ReceivedAt: time.UnixMilli(1_773_142_200_456).UTC(), RemoteAddr: "2001:db8::1", Size: 12, Outcome: webhook.Accepted, TenantIDs: []uint32{1, math.MaxUint32}, Foreign: true,
+		ID: codecID, ReceivedAt: time.UnixMilli(1_773_142_200_456).UTC(), RemoteAddr: "2001:db8::1", Size: 12, Outcome: webhook.Accepted, TenantIDs: []uint32{1, math.MaxUint32}, Foreign: true, ErasedAt: time.UnixMilli(1_773_142_200_789).UTC(),
 		EventIDs: []webhook.ID{codecID, codecID.OfTenant(9)}, Headers: map[string]string{"A": "1", "B": ""}, Body: []byte("{\x00}"),
 	}
 	codecEvent = webhook.Event{
@@ -32,7 +32,7 @@ var (
 		due: 1_773_142_300_000,
 	}
 	codecMessage = message{
-		tenant: 9, account: math.MaxUint32, status: webhook.MessageFailed, updated: 1_773_142_200_123, customer: "966500000001", errors: []byte(`[{"code":1}]`),
+		tenant: 9, account: math.MaxUint32, erased: true, status: webhook.MessageFailed, updated: 1_773_142_200_123, customer: "966500000001", errors: []byte(`[{"code":1}]`),
 		steps: []messageStep{{webhook.MessageSent, 1, 2, ""}, {webhook.MessageFailed, 3, 1_773_142_200_123, "p1"}},
 	}
 	codecActivity = webhook.Activity{

@@ -47,6 +47,7 @@ type flusher struct {
 	flushed chan struct{} // closed when flushLoop has ended
 	stuck   atomic.Pointer[error]
 	again   chan struct{} // tells the flusher not to wait before it tries again
+	wiping  atomic.Int32  // how many want the log's files wiped as they are begun anew
 
 	logState logState // as the file has it, but for what was moved since
 }
@@ -127,7 +128,7 @@ func (s *Store) rotate() {
 		case busy || !wanted && s.active.bytes < flushSize && time.Since(s.begun) < flushEvery:
 			return
 		}
-		if err := s.journal.Rotate(); err != nil {
+		if err := s.journal.Rotate(s.wiping.Load() > 0); err != nil {
 			s.log.Error("the log could not be rotated", "error", err)
 			time.AfterFunc(flushRetry, s.nudge)
 			return

@@ -23,6 +23,7 @@ const maxSteps = 64
 type message struct {
 	tenant, account uint32
 	inbound         bool
+	erased          bool // its customer was: what is left is what a repeat is known by
 	status          webhook.MessageStatus
 	updated         int64 // arrival of the last change, ms
 	customer        string
@@ -37,13 +38,25 @@ type messageStep struct {
 	participant string
 }
 
+const (
+	messageInbound = 1 << iota
+	messageErased
+)
+
 // encodeMessage:
 //
-//	| version | status | inbound | tenant, account, updated (ms) | customer, errors | count, steps                                             |
-//	| 1       | 1      | 1       | varints                       | bytes each       | status 1, at and arrived (ms) varints, participant bytes |
+//	| version | status | flags | tenant, account, updated (ms) | customer, errors | count, steps                                             |
+//	| 1       | 1      | 1     | varints                       | bytes each       | status 1, at and arrived (ms) varints, participant bytes |
 func encodeMessage(m *message) []byte {
 	b := append(make([]byte, 0, 64+len(m.errors)), recordVersion, byte(m.status))
-	b = appendBool(b, m.inbound)
+	flags := byte(0)
+	if m.inbound {
+		flags |= messageInbound
+	}
+	if m.erased {
+		flags |= messageErased
+	}
+	b = append(b, flags)
 	b = binary.AppendUvarint(b, uint64(m.tenant))
 	b = binary.AppendUvarint(b, uint64(m.account))
 	b = appendTime(b, m.updated)
@@ -61,7 +74,9 @@ func encodeMessage(m *message) []byte {
 
 func decodeMessage(v []byte) (m message, err error) {
 	d := decode(v)
-	m.status, m.inbound = webhook.MessageStatus(d.byte()), d.bool()
+	m.status = webhook.MessageStatus(d.byte())
+	flags := d.byte()
+	m.inbound, m.erased = flags&messageInbound != 0, flags&messageErased != 0
 	m.tenant, m.account, m.updated = d.uint32(), d.uint32(), d.millis()
 	m.customer, m.errors = d.string(), d.bytes()
 	for range d.int(maxSteps) {
@@ -141,6 +156,9 @@ func (t *tx) applyStatus(item *webhook.Item, c *webhook.StatusItem) bool {
 	if !found {
 		m = message{tenant: item.TenantID, account: item.AccountID, customer: c.Customer}
 	}
+	if m.erased { // something new of a customer who was erased is a new beginning
+		m.erased, m.customer = false, c.Customer
+	}
 	m.updated = now
 	if len(m.steps) == maxSteps && c.Participant == "" {
 		// Of the group's own steps there are few, and nothing else remembers them.
@@ -186,7 +204,9 @@ func eachMessage(b *reader, wamid string, visit func(*message)) error {
 		if err != nil {
 			return fmt.Errorf("message %x: %w", k, err)
 		}
-		visit(&m)
+		if !m.erased {
+			visit(&m)
+		}
 	}
 	return nil
 }

@@ -372,6 +372,27 @@ func (m *model) changeEndpoints() {
 	}
 }
 
+func (m *model) erase() {
+	customer := []string{"a", "b", "c"}[m.rnd.IntN(3)]
+	conversation := webhook.ConversationOf(m.tenant, customer)
+	events, deliveries := 0, 0
+	for id, d := range m.deliveries {
+		if d.event.Conversation == conversation {
+			delete(m.deliveries, id)
+			deliveries++
+		}
+	}
+	for id, e := range m.events {
+		if e.Conversation == conversation {
+			delete(m.events, id)
+			events++
+		}
+	}
+	done, err := m.Erase(ctx(), webhook.Erasure{TenantID: m.tenant, Customer: customer})
+	m.ok(err)
+	equal(m.t, []int{done.Events, done.Deliveries}, []int{events, deliveries})
+}
+
 func (m *model) retain() {
 	m.ok(m.RetainAll(ctx()))
 	cutoff := m.clock.now().Add(-30 * day).UnixMilli()
@@ -398,7 +419,7 @@ func TestAgainstAModel(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			m := &model{
-				owner: openStore(t).newTenant(), rnd: rand.New(rand.NewPCG(seed, 11)), endpoints: map[uint32]*webhook.Endpoint{}, events: map[webhook.ID]*webhook.Event{},
+				owner: openStore(t, redacting).newTenant(), rnd: rand.New(rand.NewPCG(seed, 11)), endpoints: map[uint32]*webhook.Endpoint{}, events: map[webhook.ID]*webhook.Event{},
 				deliveries: map[webhook.ID]*modelled{}, published: map[string]webhook.ID{}, succeeded: map[uint32]uint64{},
 			}
 			for range 2 {
@@ -424,7 +445,9 @@ func TestAgainstAModel(t *testing.T) {
 					m.changeEndpoints()
 				case n < 86:
 					m.retain()
-				case n < 88:
+				case n < 87:
+					m.erase()
+				case n < 89:
 					m.reopen()
 				case n < 99:
 					m.clock.advance(time.Duration(m.rnd.IntN(3600)) * time.Second)

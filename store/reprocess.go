@@ -160,7 +160,7 @@ func (r *reprocessing) flush(ctx context.Context) error {
 	r.batch, r.items = nil, 0
 	changed := len(changing)
 	if err == nil && changed > 0 && !r.dryRun {
-		changed, events, err = r.s.reprocessAll(ctx, changing)
+		changed, events, err = r.change(ctx, changing)
 	}
 	if err != nil {
 		return err
@@ -170,26 +170,30 @@ func (r *reprocessing) flush(ctx context.Context) error {
 	return nil
 }
 
-// reprocessAll does what is to come of some records, as far as it is still so.
-func (s *Store) reprocessAll(ctx context.Context, list []*rederived) (changed, events int, err error) {
-	err = s.updateNew(ctx, func(t *tx) error {
+// change does what is to come of some records, as far as it is still so.
+func (r *reprocessing) change(ctx context.Context, list []*rederived) (changed, events int, err error) {
+	err = r.s.updateNew(ctx, func(t *tx) error {
 		changed, events = 0, 0
-		j := judge{b: t, dir: t.dir, keep: s.keep.Load(), now: t.now, met: map[[webhook.HashSize]byte]bool{}}
+		j := judge{b: t, dir: t.dir, keep: r.s.keep.Load(), now: t.now, met: map[[webhook.HashSize]byte]bool{}}
 		for _, d := range list {
 			v := t.get(bAudit, d.rec.ID[:])
 			if v == nil {
 				continue // it expired meanwhile
 			}
-			var err error
-			if d.rec, err = decodeAudit(d.rec.ID[:], v, true); err != nil {
+			rec, err := decodeAudit(d.rec.ID[:], v, true)
+			if err != nil {
 				return fmt.Errorf("audit record %x: %w", d.rec.ID, err)
 			}
+			if !rec.ErasedAt.Equal(d.rec.ErasedAt) {
+				d.in = r.understand(&rec) // it says less than it did
+			}
+			d.rec = rec
 			j.sort(d)
-			rec, differs := d.revised()
+			revised, differs := d.revised()
 			if !differs {
 				continue // another run was quicker
 			}
-			if err := t.reprocess(&rec, d.fresh); err != nil {
+			if err := t.reprocess(&revised, d.fresh); err != nil {
 				return err
 			}
 			changed++

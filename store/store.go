@@ -42,6 +42,10 @@ type Options struct {
 	OnFresh func([]webhook.Due) // told of new deliveries in the order of their commits, after each; must not block
 	// RawOf finds Meta's own object of an event in the POST that it came from, or returns nil. Nil: never.
 	RawOf func(*webhook.Audit, *webhook.Event) []byte
+	// Redact returns what is left of a JSON text, a POST's body or a payload, without what it says of a
+	// customer; not ok: all of it. Changes of accounts that others reports to be another tenant's stay as
+	// they are (nil: none is). It is needed for [Store.Erase].
+	Redact func(text []byte, e *webhook.Erasure, others func(wabaID, phoneNumberID string) bool) (left []byte, ok bool)
 
 	gather int // in tests: another gatherSize
 }
@@ -57,6 +61,7 @@ type Store struct {
 	onFresh func([]webhook.Due)
 	rawOf   func(*webhook.Audit, *webhook.Event) []byte
 	noSync  bool
+	redact  func(text []byte, e *webhook.Erasure, others func(wabaID, phoneNumberID string) bool) (left []byte, ok bool)
 
 	ids   webhook.IDs // used by the commit loop only
 	dir   atomic.Pointer[directory]
@@ -104,7 +109,7 @@ func Open(o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		db: db, log: o.Log, metrics: o.Metrics, now: o.Now, onFresh: o.OnFresh, rawOf: o.RawOf, noSync: o.NoSync,
+		db: db, log: o.Log, metrics: o.Metrics, now: o.Now, onFresh: o.OnFresh, rawOf: o.RawOf, redact: o.Redact, noSync: o.NoSync,
 		steps: make(chan *step, maxBatch), soon: make(chan *step, maxBatch), stopped: make(chan struct{}), flusher: newFlusher(o.gather),
 	}
 	s.space = space{ask: o.Free, log: o.Log}

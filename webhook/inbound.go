@@ -104,11 +104,12 @@ type Audit struct {
 	ID         ID
 	ReceivedAt time.Time
 	RemoteAddr string
-	Size       int
+	Size       int // of the body as it came
 	Outcome    AuditOutcome
 	TenantIDs  []uint32
 	Foreign    bool // some of the body belongs to no known account
 	EventIDs   []ID
+	ErasedAt   time.Time         // when the body last lost what it said of an erased customer; zero: it is as it came
 	Headers    map[string]string // nil in lists
 	Body       []byte            // nil in lists
 }

@@ -63,6 +63,7 @@ const (
 	DeliveryRetried Action = "delivery.retry"
 	Replayed        Action = "delivery.replay"
 	AuditDerived    Action = "audit.reprocess"
+	CustomerErased  Action = "customer.erase"
 	BackupTaken     Action = "backup.take"
 	KeyCreated      Action = "key.create"
 	KeyDeleted      Action = "key.delete"
@@ -75,7 +76,7 @@ const (
 // Actions lists the actions, those on one thing together.
 var Actions = []Action{
 	TenantCreated, TenantUpdated, TenantDeleted, AccountCreated, AccountUpdated, AccountDeleted, EndpointCreated, EndpointUpdated, EndpointDeleted,
-	SecretChanged, EndpointTested, DeliveryRetried, Replayed, AuditDerived, BackupTaken, KeyCreated, KeyDeleted, SignedIn, SignedOut, SignInRefused, PasswordSet,
+	SecretChanged, EndpointTested, DeliveryRetried, Replayed, AuditDerived, CustomerErased, BackupTaken, KeyCreated, KeyDeleted, SignedIn, SignedOut, SignInRefused, PasswordSet,
 }
 
 // TrailEntry is a line of the trail: who did what to which thing, and when. It holds no secret, and no

@@ -187,7 +187,8 @@ func (f *file) allocate(size int64) error {
 }
 
 // Rotate makes the next record begin the other file anew: what is in there must not be needed any more.
-func (l *Log) Rotate() error {
+// With wipe it is no longer there either.
+func (l *Log) Rotate(wipe bool) error {
 	if l.dirty {
 		// The next record gets the failed one's number, but not its place: none may be met in both.
 		if err := l.files[l.now].write(make([]byte, prefixSize), !l.NoSync); err != nil {
@@ -195,9 +196,22 @@ func (l *Log) Rotate() error {
 		}
 		l.dirty = false
 	}
+	other := l.files[1-l.now]
+	if wipe {
+		if err := other.wipe(); err != nil {
+			return fmt.Errorf("wipe the write-ahead log: %w", err)
+		}
+	}
 	l.now = 1 - l.now
-	l.files[l.now].end = headerSize
+	other.end = headerSize
 	return nil
+}
+
+// wipe writes zeros over all records.
+func (f *file) wipe() error {
+	size := f.size
+	f.size = headerSize
+	return errors.Join(f.allocate(size), f.f.Sync())
 }
 
 // Close closes the files and leaves them where they are.

@@ -39,7 +39,7 @@ func add(t testing.TB, l *wal.Log, payloads ...string) {
 
 func rotate(t testing.TB, l *wal.Log) {
 	t.Helper()
-	if err := l.Rotate(); err != nil {
+	if err := l.Rotate(false); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -222,7 +222,7 @@ func TestNoRoom(t *testing.T) {
 	}
 	large := func(b []byte) []byte { return append(b, make([]byte, 3<<20)...) }
 	err := l.Append(large)
-	rotating := l.Rotate()
+	rotating := l.Rotate(false)
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +322,7 @@ func BenchmarkAppend(b *testing.B) {
 			b.SetBytes(int64(size))
 			for i := 0; b.Loop(); i++ {
 				if i%1000 == 999 {
-					if err := l.Rotate(); err != nil {
+					if err := l.Rotate(false); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -332,4 +332,28 @@ func BenchmarkAppend(b *testing.B) {
 			}
 		})
 	}
+}
+
+// A log whose files are wiped as they are begun anew has no remains of what it held, and goes on.
+func TestWipe(t *testing.T) {
+	t.Parallel()
+	path, l := create(t, 0)
+	const old, kept = "what was", "what is"
+	for range 3 { // both files have some
+		add(t, l, old, old, old)
+		rotate(t, l)
+	}
+	applied := l.Last()
+	for range 2 {
+		if err := l.Rotate(true); err != nil {
+			t.Fatal(err)
+		}
+		add(t, l, kept)
+	}
+	for _, name := range wal.Names(path) {
+		if b, err := os.ReadFile(name); err != nil || bytes.Contains(b, []byte(old)) || !bytes.Contains(b, []byte(kept)) {
+			t.Errorf("%s has remains: %t, %v", name, bytes.Contains(b, []byte(old)), err)
+		}
+	}
+	wants(t, path, applied, kept, kept)
 }
