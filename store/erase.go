@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"cubeconnect/store/wal"
 	"cubeconnect/webhook"
 )
 
@@ -291,7 +290,7 @@ func (r *erasing) rest(a *webhook.Audit) (body []byte, ok bool) {
 func (s *Store) wipeLog(ctx context.Context) error {
 	s.wiping.Add(1)
 	defer s.wiping.Add(-1)
-	for range wal.Names("") {
+	for range 2 {
 		err := s.update(ctx, func(t *tx) error {
 			t.put(bMeta, []byte("wiped"), []byte(t.now.Format(time.RFC3339)))
 			return nil
