@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"time"
 
 	"cubeconnect/webhook"
 )
@@ -290,17 +289,8 @@ func (r *erasing) rest(a *webhook.Audit) (body []byte, ok bool) {
 func (s *Store) wipeLog(ctx context.Context) error {
 	s.wiping.Add(1)
 	defer s.wiping.Add(-1)
-	for range 2 {
-		err := s.update(ctx, func(t *tx) error {
-			t.put(bMeta, []byte("wiped"), []byte(t.now.Format(time.RFC3339)))
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if err := s.Flush(ctx); err != nil {
-			return err
-		}
+	if err := s.FlushAll(ctx); err != nil {
+		return err
 	}
-	return nil
+	return s.FlushAll(ctx)
 }

@@ -65,30 +65,40 @@ func newFlusher(gather int) flusher {
 }
 
 // Flush returns once everything that was written before is in the file itself.
-func (s *Store) Flush(ctx context.Context) error { return s.flushTo(ctx, false) }
-
-// FlushAll is a [Store.Flush] after which no record is in the file in an older state too, but for pages that
-// are free.
-func (s *Store) FlushAll(ctx context.Context) error {
-	err := s.update(ctx, func(t *tx) error { // there must be something to move
-		t.put(bMeta, []byte("flushed"), []byte(t.now.Format(time.RFC3339)))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return s.flushTo(ctx, true)
-}
-
-func (s *Store) flushTo(ctx context.Context, all bool) error {
+func (s *Store) Flush(ctx context.Context) error {
 	s.overlay.Lock()
 	if s.active.empty() && s.frozen == nil {
 		s.overlay.Unlock()
 		return nil
 	}
-	w := flushWait{s.active.last, all, make(chan error, 1)}
+	w := flushWait{upTo: s.active.last, done: make(chan error, 1)}
 	s.waiting = append(s.waiting, w)
 	s.overlay.Unlock()
+	return s.awaitFlush(ctx, w)
+}
+
+// FlushAll is a [Store.Flush] after which no record is in the file in an older state too, but for pages that
+// are free.
+func (s *Store) FlushAll(ctx context.Context) error {
+	w := flushWait{all: true, done: make(chan error, 1)}
+	err := s.update(ctx, func(t *tx) error { // there must be something to move
+		t.put(bMeta, []byte("flushed"), []byte(t.now.Format(time.RFC3339)))
+		t.after = append(t.after, func() {
+			s.overlay.Lock() // before anybody can move it
+			defer s.overlay.Unlock()
+			w.upTo = s.active.last
+			s.waiting = append(s.waiting, w)
+		})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.awaitFlush(ctx, w)
+}
+
+// awaitFlush returns once what is waited for is in the file, or can't be.
+func (s *Store) awaitFlush(ctx context.Context, w flushWait) error {
 	s.nudge()
 	select {
 	case s.again <- struct{}{}:
