@@ -20,7 +20,7 @@ const redacted = "erased"
 //
 // A text that is no JSON is left alone: nothing is known of what it says.
 func Redact(body []byte, e *webhook.Erasure, others func(wabaID, phoneNumberID string) bool) (left []byte, ok bool) {
-	doc, valid := readDocument(string(body))
+	doc, valid := readDocument(string(body), nil)
 	if !valid {
 		return body, false
 	}
