@@ -25,7 +25,7 @@ var actionWords = map[webhook.Action]string{
 // actorWords are in which ways somebody is known, in words.
 var actorWords = map[webhook.ActorKind]string{
 	webhook.ByConsole: "trail.by.console", webhook.ByKey: "trail.by.key", webhook.ByBootstrap: "trail.by.bootstrap",
-	webhook.ByLocal: "trail.by.local", webhook.BySetUp: "trail.by.setup", webhook.ByNobody: "trail.by.nobody",
+	webhook.ByLocal: "trail.by.local", webhook.BySetUp: "trail.by.setup", webhook.ByNobody: "trail.by.nobody", webhook.ByItself: "trail.by.appliance",
 }
 
 var trailFilters = []string{"action", "actor", "tenant", "since", "until"}

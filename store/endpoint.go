@@ -93,7 +93,7 @@ func cloned(e *webhook.Endpoint) webhook.Endpoint {
 }
 
 // DisableEndpoint disables an endpoint for a reason, unless it is disabled or gone already; changed says
-// which. Its deliveries wait.
+// which. Its deliveries wait. That nobody did this is a line of the trail.
 func (s *Store) DisableEndpoint(ctx context.Context, id uint32, reason string) (changed bool, err error) {
 	err = s.updateAlone(ctx, func(t *tx) error {
 		old := t.dir.endpoints[id]
@@ -102,7 +102,10 @@ func (s *Store) DisableEndpoint(ctx context.Context, id uint32, reason string) (
 		}
 		e := *old
 		e.Enabled, e.DisabledReason = false, reason
-		return t.putEndpoint(e)
+		if err := t.putEndpoint(e); err != nil {
+			return err
+		}
+		return t.noteEndpoint(webhook.WithActor(ctx, webhook.Actor{Kind: webhook.ByItself}), webhook.EndpointUpdated, &e, endpointChanges(old, &e))
 	})
 	return changed, err
 }

@@ -21,6 +21,9 @@ func TestDisableEndpoint(t *testing.T) {
 		equal(t, changed, want)
 	}
 	o.reopen()
+	told := o.trail(webhook.TrailFilter{Actor: webhook.ByItself})
+	equal(t, len(told), 1)
+	equal(t, []any{told[0].Action, told[0].ObjectID, told[0].Details}, []any{webhook.EndpointUpdated, ep, []string{"enabled"}})
 	e, err := o.Endpoint(ctx(), o.tenant, ep)
 	o.ok(err)
 	equal(t, []any{e.Enabled, e.DisabledReason}, []any{false, "it only fails"})

@@ -35,8 +35,7 @@ func decodeTrail(k, v []byte) (e webhook.TrailEntry, err error) {
 	}, nil
 }
 
-// note appends a line to the trail, in the step that does what it says. What the appliance does by itself
-// leaves none.
+// note appends a line to the trail, in the step that does what it says. What nobody is behind leaves none.
 func (t *tx) note(ctx context.Context, e webhook.TrailEntry) error {
 	by, ok := webhook.ActorOf(ctx)
 	if !ok {

@@ -25,10 +25,11 @@ const (
 	ByLocal     ActorKind = "local"     // the command line, or whoever may open the local socket
 	BySetUp     ActorKind = "setup"     // whoever has the set-up link
 	ByNobody    ActorKind = "nobody"    // not known: a sign-in that failed
+	ByItself    ActorKind = "appliance" // nobody told it to: an endpoint that only fails is disabled
 )
 
 // ActorKinds lists the kinds.
-var ActorKinds = []ActorKind{ByConsole, ByKey, ByBootstrap, ByLocal, BySetUp, ByNobody}
+var ActorKinds = []ActorKind{ByConsole, ByKey, ByBootstrap, ByLocal, BySetUp, ByNobody, ByItself}
 
 type actorKey struct{}
 
