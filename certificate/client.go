@@ -26,7 +26,14 @@ const MetaName = "client.webhooks.fbclientcerts.com"
 type Client struct {
 	*watch
 	authorities atomic.Pointer[authorities]
-	seen        atomic.Pointer[x509.Certificate] // the last good one
+	seen        atomic.Pointer[proof] // the last good one
+}
+
+// proof is what was found out about a certificate. It saves checking the same signatures for each webhook.
+type proof struct {
+	leaf         *x509.Certificate
+	by           *authorities
+	since, until time.Time // what the whole chain holds for
 }
 
 type authorities struct {
@@ -57,21 +64,25 @@ func NewClient(file string, o Options) (*Client, error) {
 
 var errNoCertificate = errors.New("the client showed no certificate")
 
-// Verify returns nil if the client of a connection is Meta, and else why it isn't taken for it. It asks the
-// clock and the authorities each time: a resumed session proves no more than its certificate does today.
+// Verify returns nil if the client of a connection is Meta, and else why it isn't taken for it. The
+// clock and the authorities count each time: a resumed session proves no more than its certificate does today.
 func (c *Client) Verify(s *tls.ConnectionState) error {
 	c.refresh()
 	if s == nil || len(s.PeerCertificates) == 0 {
 		return errNoCertificate
 	}
-	leaf := s.PeerCertificates[0]
+	leaf, by, now := s.PeerCertificates[0], c.authorities.Load(), c.Now()
+	if p := c.seen.Load(); p != nil && p.by == by && p.leaf.Equal(leaf) && !now.Before(p.since) && !now.After(p.until) {
+		return nil
+	}
 	between := x509.NewCertPool()
 	for _, cert := range s.PeerCertificates[1:] {
 		between.AddCert(cert)
 	}
-	if _, err := leaf.Verify(x509.VerifyOptions{
-		Roots: c.authorities.Load().pool, Intermediates: between, CurrentTime: c.Now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}); err != nil {
+	chains, err := leaf.Verify(x509.VerifyOptions{
+		Roots: by.pool, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	if err != nil {
 		return fmt.Errorf("the client's certificate is not good: %w", err)
 	}
 	if !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageClientAuth) { // verified also if it says nothing
@@ -80,7 +91,16 @@ func (c *Client) Verify(s *tls.ConnectionState) error {
 	if leaf.Subject.CommonName != MetaName {
 		return fmt.Errorf("the client's certificate is %q's, not %s's", leaf.Subject.CommonName, MetaName)
 	}
-	c.seen.Store(leaf)
+	p := &proof{leaf: leaf, by: by, since: leaf.NotBefore, until: leaf.NotAfter}
+	for _, cert := range chains[0] {
+		if cert.NotBefore.After(p.since) {
+			p.since = cert.NotBefore
+		}
+		if cert.NotAfter.Before(p.until) {
+			p.until = cert.NotAfter
+		}
+	}
+	c.seen.Store(p)
 	return nil
 }
 
@@ -89,8 +109,8 @@ func (c *Client) Verify(s *tls.ConnectionState) error {
 func (c *Client) Expiry() []metrics.CertificateExpiry {
 	c.refresh()
 	list := []metrics.CertificateExpiry{{Use: metrics.ClientCA, NotAfter: c.authorities.Load().last}}
-	if leaf := c.seen.Load(); leaf != nil {
-		list = append(list, metrics.CertificateExpiry{Use: metrics.ClientCertificate, Name: MetaName, NotAfter: leaf.NotAfter})
+	if p := c.seen.Load(); p != nil {
+		list = append(list, metrics.CertificateExpiry{Use: metrics.ClientCertificate, Name: MetaName, NotAfter: p.leaf.NotAfter})
 	}
 	return list
 }

@@ -81,6 +81,21 @@ func TestClient(t *testing.T) {
 		t.Error("an expired certificate is good")
 	}
 
+	// So is one whose chain has: a proof is as good as its weakest part.
+	w.time = time.Now()
+	short := ca.Between("Meta's authority for an hour", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(time.Hour) })
+	long := shown(short.Client(certificate.MetaName))
+	for range 2 {
+		ok(t, c.Verify(long))
+	}
+	for _, later := range []time.Duration{2 * time.Hour, -24 * 365 * time.Hour} {
+		w.time = time.Now().Add(later)
+		if err := c.Verify(long); err == nil {
+			t.Errorf("a certificate of an expired chain is good %v later", later)
+		}
+	}
+	w.time = time.Now()
+
 	// The authority changes: both for a while, then the new one.
 	old, next := shown(ca.Client(certificate.MetaName)), shown(stranger.Client(certificate.MetaName))
 	for _, tc := range []struct {

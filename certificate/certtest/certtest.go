@@ -34,10 +34,13 @@ func New(t testing.TB, name string) *CA {
 }
 
 // Between makes an authority that this one has signed.
-func (ca *CA) Between(name string) *CA {
+func (ca *CA) Between(name string, change ...func(*x509.Certificate)) *CA {
 	ca.t.Helper()
 	template := newTemplate(name)
 	template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageCertSign
+	for _, ch := range change {
+		ch(template)
+	}
 	key := newKey(ca.t)
 	return &CA{ca.t, ca.sign(template, ca.cert, key, ca.key), key}
 }
