@@ -2,10 +2,15 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
+	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"cubeconnect/web"
 )
 
 // FuzzRequest sends anything to every route: the answer has a form and is never the API's own fault.
@@ -46,6 +51,35 @@ func FuzzRequest(f *testing.F) {
 		}
 		if !slices.Contains([]int{200, 201, 202, 404, 405, 409, 413, 422}, w.Code) {
 			t.Errorf("%s %s %s: %d %s", r.Method, target, body, w.Code, w.Body)
+		}
+	})
+}
+
+// FuzzKey sends anything as a key: nobody gets in but who has one.
+func FuzzKey(f *testing.F) {
+	x := newFixture(f)
+	w := x.request(f, "POST", "/api/v1/api-keys", bootstrapKey, strings.NewReader(`{"name":"a"}`))
+	made := regexp.MustCompile(`cck_[A-Za-z0-9_-]{43}`).FindString(w.Body.String())
+	if made == "" {
+		f.Fatal(w.Body)
+	}
+	for _, key := range []string{bootstrapKey, made, made[:len(made)-1], made + "=", strings.ToUpper(made), "cck_", "", " ", "\x00", "Basic", strings.Repeat("k", 1<<16)} {
+		f.Add("Bearer "+key, "")
+		f.Add("", key)
+		f.Add("bearer\t"+key, key)
+	}
+	f.Fuzz(func(t *testing.T, authorization, header string) {
+		r := httptest.NewRequest("GET", "/api/v1/api-keys", nil)
+		r.Header.Set("Authorization", authorization)
+		r.Header.Set("X-API-KEY", header)
+		x.clock.advance(throttlePeriod) // of guesses there are many here
+		who, err := x.api.Keys(r)
+		used := requestKey(r)
+		if known := used == bootstrapKey || used == made; known != (err == nil) {
+			t.Errorf("%q, %q: %+v, %v", authorization, header, who, err)
+		}
+		if failure := (web.Failure{}); err != nil && (!errors.As(err, &failure) || failure.Status != 401) {
+			t.Errorf("%q, %q: %v", authorization, header, err)
 		}
 	})
 }

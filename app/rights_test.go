@@ -173,6 +173,9 @@ func TestRights(t *testing.T) {
 			}
 		})
 	}
+	if r := a.request("POST", a.admin+"/local/password", object{"password": "correct horse"}, "Authorization", "Bearer "+adminKey); r.status != 404 {
+		t.Errorf("what is for the local socket: %d", r.status)
+	}
 	if after := a.everything(victim); after != before {
 		t.Errorf("something changed\n%s\n%s", before, after)
 	}

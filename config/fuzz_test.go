@@ -58,3 +58,33 @@ func checkPossible(t *testing.T, cfg *Config, data []byte) {
 		t.Errorf("a file that is no TOML was loaded: %v", err)
 	}
 }
+
+// FuzzEnvironment gives any key any value by its variable: what is loaded is possible, what is refused names
+// the variable.
+func FuzzEnvironment(f *testing.F) {
+	for _, value := range []string{"", "1", "true", "10s", "30d", "1e9s", "-5m", "4MiB", "99999999999999999999GiB", "10.0.0.0/8, ::/0", "10.0.0.1", "[a", "a,,b", "info", "acme", "127.0.0.1:0", ":99999", "\x00", "\xff"} {
+		for key := range uint8(30) {
+			f.Add(key, value)
+		}
+	}
+	var names []string
+	for _, field := range new(Config).fields() {
+		if !strings.HasSuffix(field.env, "_FILE") {
+			names = append(names, field.env)
+		}
+	}
+	f.Fuzz(func(t *testing.T, key uint8, value string) {
+		name := names[int(key)%len(names)]
+		cfg, err := Load("", []string{name + "=" + value})
+		if err == nil {
+			if problems := cfg.Validate(); len(problems) > 0 {
+				t.Errorf("%s=%q was loaded:\n%v", name, value, problems)
+			}
+			return
+		}
+		problems, ok := errors.AsType[Problems](err)
+		if !ok || len(problems) == 0 || cfg != nil {
+			t.Errorf("%s=%q: %v, %v (a %T)", name, value, cfg, err, err)
+		}
+	})
+}

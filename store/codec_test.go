@@ -192,3 +192,4 @@ func FuzzDecodeEvent(f *testing.F)    { fuzzRecord(f, "event") }
 func FuzzDecodeDelivery(f *testing.F) { fuzzRecord(f, "delivery") }
 func FuzzDecodeMessage(f *testing.F)  { fuzzRecord(f, "message") }
 func FuzzDecodeStats(f *testing.F)    { fuzzRecord(f, "stats") }
+func FuzzDecodeActivity(f *testing.F) { fuzzRecord(f, "activity") }
