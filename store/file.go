@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -105,6 +106,7 @@ func openBolt(path string, o *bolt.Options) (db *bolt.DB, err error) {
 			err = errForeign(path, p)
 		}
 	}()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a damaged page can lead out of the file
 	o.Timeout, o.FreelistType = lockWait, bolt.FreelistMapType
 	db, err = bolt.Open(path, 0o600, o)
 	switch {

@@ -2,9 +2,12 @@ package store_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"cubeconnect/store"
 	"cubeconnect/webhook"
 )
 
@@ -64,6 +67,42 @@ func FuzzCursor(f *testing.F) {
 			if n > webhook.MaxPage || err != nil && (n > 0 || next != "") {
 				t.Errorf("%s from %q: %d items, next %q, %v", name, cursor, n, next, err)
 			}
+		}
+	})
+}
+
+// FuzzRestore changes a backup: what is restored is sound, everything else is refused, and nothing is left.
+func FuzzRestore(f *testing.F) {
+	o := openStore(f).newTenant()
+	o.endpoint()
+	o.acceptMany(3, "a")
+	content, err := os.ReadFile(o.save())
+	o.ok(err)
+	f.Add(uint32(0), []byte{}, uint32(len(content)))
+	f.Add(uint32(0), []byte("not a database"), uint32(len(content)))
+	f.Add(uint32(16), []byte{0xff, 0xff}, uint32(len(content)))
+	f.Add(uint32(4096*3), []byte{0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0xff, 0xff}, uint32(len(content)))
+	f.Add(uint32(0), []byte{}, uint32(4096))
+	for page := range uint32(len(content) / 4096) {
+		f.Add(page*4096+8, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, uint32(len(content)))
+		f.Add(page*4096+16, []byte{0xff, 0, 0xff}, uint32(len(content)))
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, at uint32, patch []byte, length uint32) {
+		changed := append([]byte(nil), content...)
+		copy(changed[int(at)%len(changed):], patch)
+		changed = changed[:min(int(length), len(changed))]
+		backup, path := filepath.Join(dir, "backup.db"), filepath.Join(dir, "restored", "cubeconnect.db")
+		if err := os.WriteFile(backup, changed, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(filepath.Dir(path))
+		if _, err := store.Restore(backup, path); err == nil {
+			verify(t, path)
+			return
+		}
+		if entries, err := os.ReadDir(filepath.Dir(path)); err == nil && len(entries) > 0 {
+			t.Errorf("%s is left", entries[0].Name())
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"os"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -26,8 +27,17 @@ func Verify(path string) (counts Counts, faults []string, err error) {
 		return counts, nil, err
 	}
 	defer func() { err = joinClose(err, db) }()
+	f, err := os.Open(path)
+	if err != nil {
+		return counts, nil, fmt.Errorf("open the database: %w", err)
+	}
+	defer f.Close()
 	err = db.View(func(b *bolt.Tx) error {
 		v := &verifier{b: &reader{b: b}, waiting: map[uint32]*webhook.EndpointStats{}}
+		if err := checkPages(f, db.Info().PageSize); err != nil {
+			faults = []string{"structure: " + err.Error()}
+			return nil
+		}
 		for fault := range b.Check() {
 			v.fault("structure: %v", fault)
 		}
