@@ -44,7 +44,7 @@ func (b *tab) harmless(path string) {
 		.concat(window.ran ? ["a script ran"] : [])`); len(found) > 0 {
 		b.t.Errorf("%s: %s", path, strings.Join(found, "\n\t"))
 	}
-	if found := eval[[]string](b, `mingled(/[\u202e\u2067]/)`); len(found) > 0 {
+	if found := eval[[]string](b, `mingled(/[\u202e\u2067]/, true)`); len(found) > 0 {
 		b.t.Errorf("%s: what turns text around is not kept apart: %s", path, strings.Join(found, "\n\t"))
 	}
 }

@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -47,14 +48,20 @@ func (b *tab) rightToLeft(path string) {
 	}
 }
 
+// violation is a fault that axe-core finds.
+type violation struct {
+	ID, Help string
+	Nodes    []struct{ HTML, FailureSummary string }
+}
+
+func (b *tab) violations(options string) []violation {
+	b.t.Helper()
+	return eval[[]violation](b, `axe.run(document, Object.assign({resultTypes: ["violations"]}, `+options+`)).then((r) => r.violations)`)
+}
+
 func (b *tab) axe(what, options string) {
 	b.t.Helper()
-	type violation struct {
-		ID, Help string
-		Nodes    []struct{ HTML, FailureSummary string }
-	}
-	found := eval[[]violation](b, `axe.run(document, Object.assign({resultTypes: ["violations"]}, `+options+`)).then((r) => r.violations)`)
-	for _, v := range found {
+	for _, v := range b.violations(options) {
 		for _, n := range v.Nodes[:min(3, len(v.Nodes))] {
 			b.t.Errorf("%s: %s (%s)\n\t%s\n\t%s", what, v.ID, v.Help, n.HTML, strings.ReplaceAll(n.FailureSummary, "\n", " "))
 		}
@@ -105,4 +112,40 @@ func TestDoors(t *testing.T) {
 			b.accessible(path)
 		}
 	}
+}
+
+// What the tests look for is found where it is.
+func TestFaultsAreFound(t *testing.T) {
+	t.Parallel()
+	a := ready(t)
+	b := a.signIn()
+	b.open("/tenants")
+	b.accessible("/tenants")
+	eval[any](b, `document.querySelector("main").insertAdjacentHTML("beforeend",
+		'<button></button><p style="color: red">\u202egnorw</p><img src="https://example.com/x.png"><p class="wide">Wide</p><p>before \u202egnorw <b>after</b></p>')`)
+	eval[any](b, `document.querySelector(".wide").style.width = "3000px"`)
+	b.until("a complaint", "document.images[0].complete")
+	if heard := strings.Join(b.heard(), "\n"); !strings.Contains(heard, "style-src") || !strings.Contains(heard, "img-src") {
+		t.Errorf("of the policy one hears %q", heard)
+	}
+	ids := ""
+	for _, v := range b.violations("{}") {
+		ids += v.ID + " "
+	}
+	if !strings.Contains(ids, "button-name") || !strings.Contains(ids, "image-alt") {
+		t.Errorf("axe-core finds %q", ids)
+	}
+	if found := eval[[]string](b, "beyond()"); len(found) < 2 {
+		t.Errorf("beyond the window are %q", found)
+	}
+	if found := eval[[]string](b, `mingled(/[\u202e]/, true)`); len(found) != 1 {
+		t.Errorf("not kept apart are %q", found)
+	}
+	eval[any](b, `setTimeout(() => { throw new Error("a fault") }) && 0`)
+	eventually(t, func() error {
+		if heard := strings.Join(b.heard(), "\n"); !strings.Contains(heard, "a fault") {
+			return errors.New("a fault in a script is not heard")
+		}
+		return nil
+	})
 }

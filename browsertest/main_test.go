@@ -92,10 +92,14 @@ func readAxe() (string, error) {
 
 // browserPath finds Chromium, or what CHROMIUM names.
 func browserPath() (string, error) {
-	for _, name := range []string{os.Getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"} {
+	names := []string{"chromium", "chromium-browser", "google-chrome"}
+	if name := os.Getenv("CHROMIUM"); name != "" {
+		names = []string{name}
+	}
+	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}
 	}
-	return "", errors.New("there is no Chromium, without which nothing can be tested here; `make test-browser` brings Debian's, or CHROMIUM names another")
+	return "", fmt.Errorf("there is no %s, without which nothing can be tested here; `make test-browser` brings Debian's Chromium, or CHROMIUM names another", names[0])
 }

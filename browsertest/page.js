@@ -57,8 +57,9 @@ function beyond() {
 	return found.slice(0, 8);
 }
 
-// mingled lists texts with a direction of their own that nothing keeps apart from the words around them.
-function mingled(pattern) {
+// mingled lists texts with a direction of their own that nothing keeps apart from the words around them. What is
+// written from left to right is at home where all is; what turns text around is nowhere.
+function mingled(pattern, turns = false) {
 	const found = [];
 	const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 	for (let node = walker.nextNode(); node; node = walker.nextNode()) {
@@ -66,7 +67,7 @@ function mingled(pattern) {
 		let el = node.parentElement, apart = false;
 		for (; el && !apart; el = el.parentElement) {
 			const style = getComputedStyle(el);
-			apart = /isolate|plaintext/.test(style.unicodeBidi) && /inline/.test(style.display) || style.direction === "ltr";
+			apart = /isolate|plaintext/.test(style.unicodeBidi) && /inline/.test(style.display) || !turns && style.direction === "ltr";
 			if (/block|flex|grid|table-cell|list-item/.test(style.display) && !/inline/.test(style.display)) {
 				apart ||= plain(el.textContent) === plain(node.data);
 				break;

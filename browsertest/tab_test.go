@@ -44,9 +44,7 @@ func browse(t *testing.T, base string) *tab {
 	b := &tab{t: t, ctx: ctx, base: base}
 	t.Cleanup(func() {
 		cancel()
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		for _, c := range b.complaints {
+		for _, c := range b.heard() {
 			t.Errorf("the browser complains: %s", c)
 		}
 	})
@@ -97,6 +95,15 @@ func (b *tab) hear(ev any) {
 		b.complaints = append(b.complaints, said)
 		b.mu.Unlock()
 	}
+}
+
+// heard returns the complaints so far, and forgets them.
+func (b *tab) heard() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	heard := b.complaints
+	b.complaints = nil
+	return heard
 }
 
 func (b *tab) try(err error) {
@@ -285,13 +292,12 @@ func (b *tab) write(name, text string) {
 	}
 }
 
-// choose picks an option of a list, with the keyboard.
+// choose picks the option of a list that says something.
 func (b *tab) choose(name, option string) {
 	b.t.Helper()
-	eval[any](b, "find("+quote(name)+").focus()")
 	if !eval[bool](b, `(() => {
 		const list = find(`+quote(name)+`), option = [...list.options].find((o) => plain(o.text).includes(`+quote(option)+`));
-		if (option) { list.value = option.value; list.dispatchEvent(new Event("change", { bubbles: true })); }
+		if (option) option.selected = list.dispatchEvent(new Event("change", { bubbles: true }));
 		return !!option;
 	})()`) {
 		b.t.Fatalf("%s has no option %s", name, option)
