@@ -134,11 +134,11 @@ func phoneDigits(s string) string {
 	return strings.TrimPrefix(b.String(), "00")
 }
 
-// How many parts of a list a page looks through for what a filter leaves of it. The first page comes at once;
-// whoever asks for the next one wants to find something, and can wait a moment.
+// How many parts of a list a page looks through for what a filter leaves of it. Whoever asks for the next page
+// wants to find something, and can wait a moment longer.
 const (
 	firstParts = 4
-	nextParts  = 40
+	nextParts  = 8
 )
 
 // gather fills a page from the parts of a list. Looked is how many records were looked at if the page is

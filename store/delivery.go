@@ -95,6 +95,25 @@ func decodeDelivery(k, v []byte, attempts bool) (d delivery, err error) {
 	return d, r.err()
 }
 
+// deliveryMatches looks at no more of a record than a filter asks for: most that a page looks at don't match.
+// What can't be read does, so that decoding it says so.
+func deliveryMatches(v []byte, f *webhook.DeliveryFilter) bool {
+	r := decode(v)
+	status, _ := webhook.Status(r.byte()), r.byte()
+	conv := webhook.Conversation(r.uint64())
+	switch {
+	case r.bad:
+		return true
+	case f.Status != 0 && status != f.Status || f.Conversation != 0 && conv != f.Conversation:
+		return false
+	case f.EventType == "":
+		return true
+	}
+	_, _, _, _ = r.uvarint(), r.uvarint(), r.uvarint(), r.uvarint()
+	eventType := r.view()
+	return r.bad || string(eventType) == f.EventType
+}
+
 func appendConversation(b []byte, c webhook.Conversation) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(c))
 }
@@ -148,8 +167,11 @@ func (s *Store) Deliveries(ctx context.Context, tenant uint32, f webhook.Deliver
 			if from != bDeliveries {
 				v = b.get(bDeliveries, k)
 			}
+			if !deliveryMatches(v, &f) {
+				return webhook.Delivery{}, false, nil
+			}
 			d, err := decodeDelivery(k, v, false)
-			return d.Delivery, (f.Status == 0 || d.Status == f.Status) && (f.EventType == "" || d.EventType == f.EventType) && (f.Conversation == 0 || d.Conversation == f.Conversation), err
+			return d.Delivery, true, err
 		})
 		return err
 	})

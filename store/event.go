@@ -33,6 +33,16 @@ func decodeEvent(k, v []byte) (e webhook.Event, err error) {
 	return e, d.err()
 }
 
+// eventMatches looks at no more of a record than a filter asks for. What can't be read matches, so that
+// decoding it says so.
+func eventMatches(v []byte, f *webhook.EventFilter) bool {
+	d := decode(v)
+	conv := webhook.Conversation(d.uint64())
+	d.raw(len(webhook.ID{}))
+	eventType := d.view()
+	return d.bad || (f.Conversation == 0 || conv == f.Conversation) && (f.Type == "" || string(eventType) == f.Type)
+}
+
 // putEvent stores an event with a delivery for each endpoint that wants it, and returns its id. ev itself
 // is not changed: the step may run again.
 func (t *tx) putEvent(ev *webhook.Event, auditID webhook.ID) webhook.ID {
@@ -92,8 +102,11 @@ func (s *Store) Events(ctx context.Context, tenant uint32, f webhook.EventFilter
 	}
 	err = s.view(ctx, func(b *reader) (err error) {
 		list, err = scan(b.cursor(bEvents), idKey(tenant), webhook.KeySize, f.Range, p, func(k, v []byte) (webhook.Event, bool, error) {
+			if !eventMatches(v, &f) {
+				return webhook.Event{}, false, nil
+			}
 			e, err := decodeEvent(k, v)
-			return e, (f.Type == "" || e.Type == f.Type) && (f.Conversation == 0 || e.Conversation == f.Conversation), err
+			return e, true, err
 		})
 		return err
 	})
