@@ -155,7 +155,7 @@ func TestExposition(t *testing.T) {
 		"inbound_requests_total": "counter", "inbound_duration_seconds": "histogram", "events_total": "counter", "deliveries_total": "counter",
 		"delivery_attempts_total": "counter", "delivery_attempt_duration_seconds": "histogram", "delivery_end_to_end_seconds": "histogram",
 		"queue_depth": "gauge", "queue_oldest_age_seconds": "gauge", "dead_letters": "gauge", "endpoint_up": "gauge",
-		"store_commit_duration_seconds": "histogram", "store_commit_batch_size": "histogram", "store_size_bytes": "gauge", "store_free_bytes": "gauge", "disk_free_bytes": "gauge",
+		"store_commit_duration_seconds": "histogram", "store_commit_batch_size": "histogram", "store_size_bytes": "gauge", "store_free_bytes": "gauge", "disk_free_bytes": "gauge", "store_open_reads": "gauge",
 		"build_info": "gauge",
 	} {
 		if !strings.Contains(m.text, "# TYPE cubeconnect_"+name+" "+kind+"\n") {

@@ -12,6 +12,7 @@ type Snapshot struct {
 	OldestAgeSeconds               float64 // of the delivery that has waited longest; 0: none waits
 	SizeBytes, FreeBytes           int64   // of the database file: all of it, and what is free inside
 	DiskFreeBytes                  int64
+	OpenReads                      int // read transactions that are open: while one is, pages that were freed since can't be used again
 	Endpoints                      []EndpointState
 }
 
@@ -29,6 +30,7 @@ var (
 	sizeBytes = prometheus.NewDesc(namespace+"_store_size_bytes", "Size of the database file.", nil, nil)
 	diskFree  = prometheus.NewDesc(namespace+"_disk_free_bytes", "Bytes that are free on the disk of the database file.", nil, nil)
 	freeBytes = prometheus.NewDesc(namespace+"_store_free_bytes", "Bytes inside the database file that are free for reuse.", nil, nil)
+	openReads = prometheus.NewDesc(namespace+"_store_open_reads", "Read transactions that are open: while one is, pages that were freed since can't be used again.", nil, nil)
 )
 
 type snapshotCollector func() Snapshot
@@ -39,7 +41,7 @@ func RegisterSnapshot(reg prometheus.Registerer, read func() Snapshot) {
 }
 
 func (snapshotCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{depth, oldest, dead, up, sizeBytes, freeBytes, diskFree} {
+	for _, d := range []*prometheus.Desc{depth, oldest, dead, up, sizeBytes, freeBytes, diskFree, openReads} {
 		ch <- d
 	}
 }
@@ -56,6 +58,7 @@ func (read snapshotCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(sizeBytes, float64(s.SizeBytes))
 	gauge(freeBytes, float64(s.FreeBytes))
 	gauge(diskFree, float64(s.DiskFreeBytes))
+	gauge(openReads, float64(s.OpenReads))
 	for _, e := range s.Endpoints {
 		v := 0.0
 		if e.Up {

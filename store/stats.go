@@ -133,6 +133,7 @@ func (s *Store) Snapshot() metrics.Snapshot {
 	var snap metrics.Snapshot
 	snap.SizeBytes, snap.FreeBytes = s.Size()
 	snap.DiskFreeBytes, _, _ = s.space.ask() // what can't be asked shows as nothing
+	snap.OpenReads = s.db.Stats().OpenTxN
 	dir := s.dir.Load()
 	for id, e := range dir.endpoints {
 		st := s.stats.get(id)
