@@ -42,6 +42,7 @@ type fixture struct {
 	clock   *clock
 	install Installation
 	woken   []uint32 // endpoints
+	fresh   []webhook.Due
 
 	event, delivery string // ids of a hostileFixture
 	made            int    // messages
@@ -67,11 +68,15 @@ func (s *fakeSender) CheckURL(_ context.Context, url string) error {
 }
 
 // newFixture makes a console without a password.
-func newFixture(t testing.TB) *fixture {
+func newFixture(t testing.TB, change ...func(*store.Options)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, sender: &fakeSender{}, clock: &clock{}}
 	f.clock.ns.Store(begun.UnixNano())
-	s, err := store.Open(store.Options{Path: filepath.Join(t.TempDir(), "cubeconnect.db"), Now: f.clock.now, Redact: ingress.Redact})
+	o := store.Options{Path: filepath.Join(t.TempDir(), "cubeconnect.db"), Now: f.clock.now, Redact: ingress.Redact, OnFresh: func(fresh []webhook.Due) { f.fresh = append(f.fresh, fresh...) }}
+	for _, ch := range change {
+		ch(&o)
+	}
+	s, err := store.Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +107,9 @@ func newFixture(t testing.TB) *fixture {
 	return f
 }
 
+// quick is for a store that is filled with much.
+func quick(o *store.Options) { o.NoSync = true }
+
 // directory is the store as ingress asks it.
 type directory struct{ *store.Store }
 
@@ -113,15 +121,21 @@ func (d directory) Account(wabaID, phoneNumberID string) (ingress.Route, bool) {
 // inbound lets a POST from Meta come in, and returns its record.
 func (f *fixture) inbound(body string) webhook.Audit {
 	f.t.Helper()
-	in := ingress.Parse([]byte(body), f.clock.now(), directory{f.store})
-	in.RemoteAddr, in.Headers = "203.0.113.9", map[string]string{"User-Agent": "facebookexternalua", "X-Hub-Signature-256": "sha256=00"}
-	_, err := f.store.Accept(f.t.Context(), &in)
-	f.ok(err)
+	f.post(body)
 	list, err := f.store.Audits(f.t.Context(), webhook.AuditFilter{}, webhook.Page{Limit: 1})
 	f.ok(err)
 	r, err := f.store.Audit(f.t.Context(), list.Items[0].ID)
 	f.ok(err)
 	return r
+}
+
+// post lets a POST from Meta come in.
+func (f *fixture) post(body string) {
+	f.t.Helper()
+	in := ingress.Parse([]byte(body), f.clock.now(), directory{f.store})
+	in.RemoteAddr, in.Headers = "203.0.113.9", map[string]string{"User-Agent": "facebookexternalua", "X-Hub-Signature-256": "sha256=00"}
+	_, err := f.store.Accept(f.t.Context(), &in)
+	f.ok(err)
 }
 
 // changePost is a POST with one element of changes[].

@@ -34,29 +34,32 @@ var pages = []string{
 }
 
 // hostileFixture has as much as possible of what others choose.
-func hostileFixture(t *testing.T) *fixture {
+func hostileFixture(t *testing.T) *fixture { return chosenFixture(t, hostile) }
+
+// chosenFixture has a name for as much as possible of what others choose.
+func chosenFixture(t *testing.T, name string) *fixture {
 	f := newFixture(t).withPassword()
 	ctx := t.Context()
-	f.tenant(hostile)
+	f.tenant(name)
 	_, err := f.store.CreateTenant(ctx, webhook.Tenant{Name: "empty", Timezone: "UTC"})
 	f.ok(err)
 	_, err = f.store.UpdateEndpoint(ctx, 1, 1, func(e *webhook.Endpoint) error {
-		e.URL, e.Secret, e.DisabledReason = "https://x.example/"+hostile, webhook.GenerateSecret(), hostile
-		e.Headers = map[string]string{"X-Hostile": hostile}
+		e.URL, e.Secret, e.DisabledReason = "https://x.example/"+name, webhook.GenerateSecret(), name
+		e.Headers = map[string]string{"X-Chosen": name}
 		return nil
 	})
 	f.ok(err)
 	_, err = f.store.UpdateAccount(ctx, 1, 1, func(a *webhook.Account) error {
-		a.DisplayPhoneNumber, a.AccessToken = hostile, webhook.NewSecret("token")
-		a.State = webhook.AccountState{Quality: hostile, MessagingLimit: hostile, Review: hostile, NameReview: hostile, Ban: hostile, Restricted: true, UpdatedAt: &begun}
+		a.DisplayPhoneNumber, a.AccessToken = name, webhook.NewSecret("token")
+		a.State = webhook.AccountState{Quality: name, MessagingLimit: name, Review: name, NameReview: name, Ban: name, Restricted: true, UpdatedAt: &begun}
 		return nil
 	})
 	f.ok(err)
-	_, err = f.store.CreateAPIKey(ctx, webhook.APIKey{Name: hostile, TenantID: 1, Prefix: "cck_x"})
+	_, err = f.store.CreateAPIKey(ctx, webhook.APIKey{Name: name, TenantID: 1, Prefix: "cck_x"})
 	f.ok(err)
-	event := f.message(1, hostile, hostile)
+	event := f.message(1, name, name)
 	f.event, f.delivery = event.String(), event.WithOwner(1).String()
-	f.attempt(1, event.WithOwner(1), webhook.Attempt{Error: webhook.ErrorStatus, StatusCode: 500, ResponseBody: []byte(hostile)}, begun)
+	f.attempt(1, event.WithOwner(1), webhook.Attempt{Error: webhook.ErrorStatus, StatusCode: 500, ResponseBody: []byte(name)}, begun)
 	f.attempt(1, event.WithOwner(1), webhook.Attempt{Error: webhook.ErrorDNS}, time.Time{})
 	return f
 }

@@ -96,7 +96,9 @@ func auditMatches(v []byte, f *webhook.AuditFilter) bool {
 		return false
 	}
 	d.view()
-	d.bool()
+	if d.byte()&auditErased != 0 {
+		d.millis()
+	}
 	ofTenant := f.TenantID == 0
 	for range d.int(len(d.b)) {
 		ofTenant = d.uint32() == f.TenantID || ofTenant

@@ -121,6 +121,11 @@ func TestErase(t *testing.T) {
 	}
 	rec := o.audit(first.ID)
 	equal(t, []any{string(rec.Body), rec.ErasedAt, rec.Outcome, rec.EventIDs, rec.Size, rec.RemoteAddr}, []any{`{"from":"erased"}`, o.clock.now(), webhook.Accepted, first.EventIDs, len(body), "192.0.2.1"})
+	for id, want := range map[uint32]int{o.tenant: 4, other.tenant: 1} { // the tenants stand behind the time of the erasure
+		found, err := o.Audits(ctx(), webhook.AuditFilter{TenantID: id}, webhook.Page{})
+		o.ok(err)
+		equal(t, len(found.Items), want)
+	}
 	if at, err := o.LastInbound(ctx(), o.account, phone); err != nil || !at.IsZero() {
 		t.Errorf("%v %v", at, err)
 	}
