@@ -24,7 +24,7 @@ type List[T any] struct {
 // Range is a span of time: from Since, inclusive, to Until, exclusive. A zero bound is open.
 type Range struct{ Since, Until time.Time }
 
-// MaxScan bounds the records that one part of a list looks at, whatever its filter passes over: about 10 ms
+// MaxScan bounds the records that one part of a list looks at, whatever its filter passes over: one or two ms
 // of reading. The cursor leads on from there.
 const MaxScan = 10_000
 
