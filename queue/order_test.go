@@ -41,7 +41,15 @@ func TestOrderUnderLoad(t *testing.T) {
 					}
 					return ok(), wait
 				})
+				s.close()
 				s.onFresh, s.sender.ended = s.offered, s.ends
+				s.beforePark = func([]webhook.ID) { // a busy disk
+					s.sender.mu.Lock()
+					wait := time.Duration(s.rnd.IntN(100)) * time.Millisecond
+					s.sender.mu.Unlock()
+					time.Sleep(wait)
+				}
+				s.open()
 				s.config.Concurrency, s.config.PerEndpoint = 40, 1+rnd.IntN(32)
 				s.queue.Configure(s.config)
 				var ids []uint32
