@@ -25,6 +25,7 @@ type appliance struct {
 	binary   string
 	dir      string
 	admin    string // address
+	config   string // further lines of the configuration
 	tenants  int
 	ready    time.Duration // from start to healthy
 	idle     int64         // bytes of memory then
@@ -59,7 +60,8 @@ admin = { listen = %q, api_key = %q }
 meta = { verify_token = "bench", app_secrets = [%q] }
 delivery = { allow_http = true, allow_networks = ["127.0.0.0/8"] }
 log.level = "error"
-`, a.data(), public, admin, adminKey, appSecret), 0o600); err != nil {
+%s
+`, a.data(), public, admin, adminKey, appSecret, a.config), 0o600); err != nil {
 		return err
 	}
 	a.admin = admin

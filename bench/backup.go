@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// backedUp bounds the file that is backed up.
+const backedUp = 1 << 30
+
 // backup measures a tenant at 2,000/s on a large file, first alone, then while backups of it are taken, one
 // after the other.
 func (b *bench) backup(ctx context.Context) error {
@@ -22,7 +25,7 @@ func (b *bench) backup(ctx context.Context) error {
 	}
 	defer r.close()
 	return b.installed(func(a *appliance) error {
-		measured, err := b.fillLarge(ctx, a, r)
+		measured, err := b.fillLarge(ctx, a, r, min(b.fill, backedUp))
 		if err != nil {
 			return fmt.Errorf("fill the file to back up: %w", err)
 		}

@@ -69,7 +69,7 @@ func (b *bench) runIn(ctx context.Context, work string) (err error) {
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("build the program: %w", err)
 	}
-	for _, section := range []func(context.Context) error{b.speed, b.flat, b.fairness, b.backup} {
+	for _, section := range []func(context.Context) error{b.speed, b.flat, b.fairness, b.backup, b.retention} {
 		if err := section(ctx); err != nil {
 			return err
 		}

@@ -42,7 +42,7 @@ func (b *bench) flat(ctx context.Context) error {
 	}
 	defer hanging.close()
 	return b.installed(func(large *appliance) error {
-		measuredLarge, err := b.fillLarge(ctx, large, r)
+		measuredLarge, err := b.fillLarge(ctx, large, r, b.fill)
 		if err != nil {
 			return fmt.Errorf("fill the large file: %w", err)
 		}
@@ -82,7 +82,7 @@ func (b *bench) flat(ctx context.Context) error {
 
 // fillLarge fills an appliance's file with events, and returns the tenant to measure: one whose records
 // stand before those in the order of the file, so that it isn't only appended to.
-func (b *bench) fillLarge(ctx context.Context, a *appliance, r *receiver) (measured tenant, err error) {
+func (b *bench) fillLarge(ctx context.Context, a *appliance, r *receiver, size int64) (measured tenant, err error) {
 	err = a.serving(ctx, func() (err error) {
 		if measured, err = a.tenant(r.url(), ""); err != nil {
 			return err
@@ -92,8 +92,8 @@ func (b *bench) fillLarge(ctx context.Context, a *appliance, r *receiver) (measu
 			return err
 		}
 		filler.silent = true
-		f := newFlight([]number{filler.number}, 100_000, b.fill/longText)
-		return b.fillUp(ctx, a, "large", f, longText, func() bool { return a.size() >= b.fill })
+		f := newFlight([]number{filler.number}, 100_000, size/longText)
+		return b.fillUp(ctx, a, "large", f, longText, func() bool { return a.size() >= size })
 	})
 	return measured, err
 }

@@ -8,13 +8,14 @@
 //
 //	go run . [-seconds 10] [-repeat 1] [-only NAME,...] [-fill 1GiB] [-pending 100000] [-out RESULTS.md] [-profile cpu.pgo]
 //
-// It has four sections, which -only takes by name, as it does single scenarios:
+// It has five sections, which -only takes by name, as it does single scenarios:
 //
 //	speed     handler, relay and commits (the yardsticks), one, closed64, closed256, open500, open2000,
 //	          alone, neighbour
 //	flat      the same figures with a large file, and with many deliveries pending
 //	fairness  endpoints (1,000 of them, some hang or fail), backlog (one tenant's drains beside another)
 //	backup    a steady load on a large file, alone and while backups are taken
+//	retention a steady load, of which everything is kept, or expires after seconds
 //
 // With -profile it also keeps what the program does with its time under full load (closed64): for pprof, and for
 // the compiler, which builds the program by it.

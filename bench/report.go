@@ -36,6 +36,8 @@ func (b *bench) goals() []goal {
 		{"p99 added beside a backlog that drains, in rounds", "drain", delay, "", 1, false},
 		{"accept p99 at 2,000/s while backups are taken", "backup", accept99, "no backup", 2, false},
 		{"end-to-end p99 at 2,000/s while backups are taken", "backup", endToEnd99, "no backup", 2, false},
+		{"accept p99 at 2,000/s while as much expires", "expiring", accept99, "keeping", 2, false},
+		{"end-to-end p99 at 2,000/s while as much expires", "expiring", endToEnd99, "keeping", 2, false},
 	}
 	for _, filled := range []struct {
 		name, with string
@@ -157,6 +159,8 @@ var scenarios = []struct{ name, title string }{
 	{"drain", "the backlog itself"},
 	{"no backup", "large file: steady 2,000/s"},
 	{"backup", "the same while backups are taken"},
+	{"keeping", "steady 2,000/s, everything is kept"},
+	{"expiring", "the same, everything expires after seconds"},
 	{"empty one", "empty file: 1 connection"},
 	{"large one", "large file: 1 connection"},
 	{"pending one", "many pending: 1 connection"},
