@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"cubeconnect/keyring"
 	"cubeconnect/sample"
 	"cubeconnect/store"
 )
@@ -99,7 +100,11 @@ deliveries = "10s"
 		stop()
 		wg.Wait()
 		inFlight += 32 // delivery.per_endpoint: as many attempts may have been made whose outcome was not on disk
-		if _, faults, err := store.Verify(filepath.Join(dir, "data", "cubeconnect.db")); err != nil || len(faults) > 0 {
+		ring, err := keyring.Load(filepath.Join(dir, "data", "master.key"))
+		if err != nil {
+			t.Fatalf("after kill %d: %v", round+1, err)
+		}
+		if _, faults, err := store.Verify(filepath.Join(dir, "data", "cubeconnect.db"), ring); err != nil || len(faults) > 0 {
 			t.Fatalf("after kill %d: %v %q", round+1, err, faults)
 		}
 		p = start(t, configFile, private)

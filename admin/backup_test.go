@@ -26,7 +26,7 @@ func check(t *testing.T, backup []byte) int {
 	if err := os.WriteFile(path, backup, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	counts, faults, err := store.Verify(path)
+	counts, faults, err := store.Verify(path, nil)
 	if err != nil || len(faults) > 0 {
 		t.Errorf("%v %q", err, faults)
 	}

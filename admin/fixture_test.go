@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"cubeconnect/keyring"
 	"cubeconnect/store"
 	"cubeconnect/web"
 	"cubeconnect/webhook"
@@ -68,7 +69,7 @@ func newFixtureWith(t testing.TB, change func(*Options)) *fixture {
 	t.Helper()
 	f := &fixture{doc: readDocument(t), sender: &fakeSender{}, clock: &clock{}}
 	f.clock.ns.Store(begin.UnixNano())
-	s, err := store.Open(store.Options{Path: filepath.Join(t.TempDir(), "cubeconnect.db"), Now: f.clock.now})
+	s, err := store.Open(store.Options{Path: filepath.Join(t.TempDir(), "cubeconnect.db"), Ring: keyring.New(begin), Now: f.clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,8 +92,16 @@ func New(o Options) (_ *App, err error) {
 		now = o.Motion.Now
 	}
 	path := filepath.Join(o.Config.DataDir, DatabaseName)
+	ring, made, err := OpenRing(o.Config)
+	if err != nil {
+		return nil, err
+	}
+	if made {
+		o.Log.Warn("made the master key that seals secrets in the database: keep a copy of the file, apart from backups, for they can't be read without it", "file", ring.Path())
+	}
 	if a.store, err = store.Open(store.Options{
 		Path:    path,
+		Ring:    ring,
 		Log:     o.Log,
 		Metrics: metrics.NewStore(a.registry),
 		Now:     now,

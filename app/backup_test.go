@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"cubeconnect/config"
+	"cubeconnect/keyring"
 	"cubeconnect/store"
 )
 
@@ -25,14 +27,32 @@ func (s *served) data() string {
 
 func (s *served) database() string { return filepath.Join(s.data(), "cubeconnect.db") }
 
-// elsewhere returns a service like this one, with a folder of its own; it doesn't run.
+func (s *served) ring() *keyring.Ring { s.t.Helper(); return loadRing(s.t, s.data()) }
+
+// loadRing reads the master keys of a data folder.
+func loadRing(t *testing.T, folder string) *keyring.Ring {
+	t.Helper()
+	r, err := keyring.Load(filepath.Join(folder, "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// elsewhere returns a service like this one, with a folder of its own and the same master keys; it doesn't
+// run.
 func (s *served) elsewhere() *served {
 	s.t.Helper()
 	content, err := os.ReadFile(s.config)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	file := write(s.t, "c.toml", strings.Replace(string(content), s.data(), filepath.Join(s.t.TempDir(), "data"), 1))
+	folder := filepath.Join(s.t.TempDir(), "data")
+	key, err := os.ReadFile(filepath.Join(s.data(), "master.key"))
+	if err = errors.Join(err, os.Mkdir(folder, 0o700), os.WriteFile(filepath.Join(folder, "master.key"), key, 0o600)); err != nil {
+		s.t.Fatal(err)
+	}
+	file := write(s.t, "c.toml", strings.Replace(string(content), s.data(), folder, 1))
 	return &served{config: file, appliance: &appliance{t: s.t, client: newClient()}}
 }
 
@@ -111,7 +131,7 @@ func TestBackupAndRestore(t *testing.T) {
 	out, warning := run(t, 0, nil, "backup", file, "--config", s.config)
 	close(over)
 	posts.Wait()
-	if !strings.Contains(out, "1 tenants, 2 endpoints") || !strings.Contains(out, " MB") || !strings.Contains(warning, "secrets") {
+	if !strings.Contains(out, "1 tenants, 2 endpoints") || !strings.Contains(out, " MB") || !strings.Contains(warning, "master keys, which are not in it") {
 		t.Errorf("%q, %q", out, warning)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
@@ -190,7 +210,7 @@ func TestBackupOffline(t *testing.T) {
 	if out, _ := run(t, 0, nil, "backup", file, "--config", s.config); !strings.Contains(out, "1 events") {
 		t.Errorf("%q", out)
 	}
-	if counts, faults, err := store.Verify(file); err != nil || len(faults) > 0 || counts.Events != 1 {
+	if counts, faults, err := store.Verify(file, s.ring()); err != nil || len(faults) > 0 || counts.Events != 1 {
 		t.Errorf("%+v %q %v", counts, faults, err)
 	}
 }
@@ -303,7 +323,7 @@ func TestBackupOverHTTP(t *testing.T) {
 	if r.status != 200 || r.header.Get("Content-Length") != fmt.Sprint(len(r.raw)) || !strings.HasPrefix(r.header.Get("Content-Disposition"), `attachment; filename="cubeconnect-`) {
 		t.Errorf("%d %v", r.status, r.header)
 	}
-	if counts, faults, err := store.Verify(write(t, "b.db", string(r.raw))); err != nil || len(faults) > 0 || counts.Events != 1 {
+	if counts, faults, err := store.Verify(write(t, "b.db", string(r.raw)), loadRing(t, a.config.DataDir)); err != nil || len(faults) > 0 || counts.Events != 1 {
 		t.Errorf("%+v %q %v", counts, faults, err)
 	}
 }

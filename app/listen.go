@@ -46,7 +46,7 @@ func (a *App) listen() error {
 		a.log.Warn("no local socket; commands such as apikey need the service stopped, or an API key", "error", err)
 		return nil
 	}
-	a.add("local", "unix", local, web.New(web.Options{Log: a.log}, a.admin.Routes(admin.Local), a.console.Local()), 0)
+	a.add("local", "unix", local, web.New(web.Options{Log: a.log}, a.admin.Routes(admin.Local), a.console.Local(), a.masterKeyRoutes()), 0)
 	return nil
 }
 

@@ -28,7 +28,20 @@ func OpenStore(c *config.Config) (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(store.Options{Path: path, Keep: retention(c)})
+	ring, err := LoadRing(c)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(store.Options{Path: path, Ring: ring, Keep: retention(c)})
+}
+
+// OpenOrMakeStore opens the database of a service that doesn't run, or makes it, as the first start does.
+func OpenOrMakeStore(c *config.Config) (*store.Store, error) {
+	ring, _, err := OpenRing(c)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(store.Options{Path: filepath.Join(c.DataDir, DatabaseName), Ring: ring})
 }
 
 // Parser returns what says what the POST of an audit record means today, to the accounts of a store.

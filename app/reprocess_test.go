@@ -80,7 +80,7 @@ func TestReprocessAfterAnUpgrade(t *testing.T) {
 	a.meta(text(customer, "wamid.1", "understood"))
 	n.ended(1)
 	a.stop()
-	st, err := store.Open(store.Options{Path: a.config.DataDir + "/cubeconnect.db"})
+	st, err := store.Open(store.Options{Path: a.config.DataDir + "/cubeconnect.db", Ring: loadRing(t, a.config.DataDir)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"cubeconnect/admin"
 	"cubeconnect/app"
 	"cubeconnect/config"
-	"cubeconnect/store"
 	"cubeconnect/webhook"
 )
 
@@ -52,7 +50,7 @@ func createKey(ctx context.Context, c *config.Config, name string, tenant uint32
 	if !errors.Is(err, errNoService) {
 		return key, err
 	}
-	s, err := store.Open(store.Options{Path: filepath.Join(c.DataDir, app.DatabaseName)})
+	s, err := app.OpenOrMakeStore(c)
 	if err != nil {
 		return "", err
 	}

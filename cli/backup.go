@@ -21,12 +21,13 @@ func backup(ctx context.Context, env *Env, f *flags) error {
 	if err != nil {
 		return err
 	}
-	counts, err := store.Save(path, func(w io.Writer) error { return copyDatabase(ctx, c, w) })
+	counts, err := store.Save(path, nil, func(w io.Writer) error { return copyDatabase(ctx, c, w) })
 	if err != nil {
 		return fmt.Errorf("no backup was made: %w", err)
 	}
 	fmt.Fprintf(env.Stdout, "%s is a good backup of %s: %s\n", path, sizeOf(path), contents(counts))
-	fmt.Fprintln(env.Stderr, "Keep it as safe as the database: signing secrets and access tokens are in it in the clear.")
+	key, _ := c.MasterKey()
+	fmt.Fprintf(env.Stderr, "It can't be restored without the master keys, which are not in it: keep a copy of %s too, in another place.\n", key)
 	return nil
 }
 

@@ -50,6 +50,7 @@ func commands() []command {
 		{"reprocess", "--since T [--until T] [--dry-run]", "derive events again from the audit log", reprocess, reprocessFlags},
 		{"apikey", "create --name N [--tenant ID]", "make an API key, printed once", apikey, apikeyFlags},
 		{"password", "[--config FILE]", "set the console's password: asked for, or the first line of standard input", password, withConfig},
+		{"keys", "list | rotate [FILE] | prune [FILE] | create FILE", "the master keys that seal secrets: list them, add one, remove what nothing needs", keys, withConfig},
 		{"version", "", "print version, commit and Go version", version, nil},
 	}
 }

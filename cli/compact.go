@@ -17,7 +17,11 @@ func compact(ctx context.Context, env *Env, f *flags) error {
 	if err != nil {
 		return err
 	}
-	before, after, err := store.Compact(ctx, path)
+	ring, err := app.LoadRing(c)
+	if err != nil {
+		return err
+	}
+	before, after, err := store.Compact(ctx, path, ring)
 	if err != nil {
 		return fmt.Errorf("nothing was compacted: %w", err)
 	}

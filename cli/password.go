@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"cubeconnect/app"
 	"cubeconnect/config"
 	"cubeconnect/console"
-	"cubeconnect/store"
 	"cubeconnect/webhook"
 )
 
@@ -79,7 +77,7 @@ func setPassword(ctx context.Context, c *config.Config, pw string) error {
 	if !errors.Is(err, errNoService) {
 		return err
 	}
-	s, err := store.Open(store.Options{Path: filepath.Join(c.DataDir, app.DatabaseName)})
+	s, err := app.OpenOrMakeStore(c)
 	if err != nil {
 		return err
 	}

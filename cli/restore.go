@@ -25,12 +25,17 @@ func restore(ctx context.Context, env *Env, f *flags) error {
 	} else if !errors.Is(err, errNoService) {
 		return err
 	}
+	ring, err := app.LoadRing(c)
+	if err != nil {
+		return fmt.Errorf("nothing was restored: %w", err)
+	}
 	path := filepath.Join(c.DataDir, app.DatabaseName)
-	counts, err := store.Restore(file, path)
+	counts, err := store.Restore(file, path, ring)
 	if err != nil {
 		return fmt.Errorf("nothing was restored: %w", err)
 	}
 	fmt.Fprintf(env.Stdout, "%s is restored, %s: %s\n", path, sizeOf(path), contents(counts))
 	fmt.Fprintln(env.Stderr, "Start the service: it makes the deliveries that were waiting when the backup was made. What came in later is not in it.")
+	fmt.Fprintf(env.Stderr, "The master keys are not part of a backup: those in %s stay as they are, and open it.\n", ring.Path())
 	return nil
 }

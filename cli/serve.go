@@ -147,6 +147,9 @@ func check(_ context.Context, env *Env, f *flags) error {
 	if err := app.Supported(c); err != nil {
 		return err
 	}
+	if err := app.CheckRing(c); err != nil {
+		return err
+	}
 	for _, w := range c.Warnings() {
 		fmt.Fprintln(env.Stderr, "warning:", w)
 	}
@@ -163,7 +166,11 @@ func verify(_ context.Context, env *Env, f *flags) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no database at %s; is data_dir right?", path)
 	}
-	counts, faults, err := store.Verify(path)
+	ring, err := app.LoadRing(c)
+	if err != nil {
+		return err
+	}
+	counts, faults, err := store.Verify(path, ring)
 	if err != nil {
 		return err
 	}
@@ -174,8 +181,8 @@ func verify(_ context.Context, env *Env, f *flags) error {
 		fmt.Fprintf(env.Stderr, "cubeconnect verify: %s has %d faults; restore a backup, and keep this file for a report\n", path, len(faults))
 		return errSaid
 	}
-	fmt.Fprintf(env.Stdout, "%s is sound: %d tenants, %d endpoints, %d audit records, %d events, %d deliveries (%d waiting, %d dead letters), %d messages\n",
-		path, counts.Tenants, counts.Endpoints, counts.Audits, counts.Events, counts.Deliveries, counts.Waiting, counts.DeadLetters, counts.Messages)
+	fmt.Fprintf(env.Stdout, "%s is sound: %d tenants, %d endpoints, %d audit records, %d events, %d deliveries (%d waiting, %d dead letters), %d messages; %d sealed values, and each opens\n",
+		path, counts.Tenants, counts.Endpoints, counts.Audits, counts.Events, counts.Deliveries, counts.Waiting, counts.DeadLetters, counts.Messages, counts.Sealed)
 	return nil
 }
 

@@ -11,14 +11,17 @@ import (
 // Config is the whole configuration. The toml tags are the names of the keys; the names of the
 // environment variables follow from them.
 type Config struct {
-	DataDir   string    `toml:"data_dir"`
-	Public    Public    `toml:"public"`
-	Admin     Admin     `toml:"admin"`
-	Meta      Meta      `toml:"meta"`
-	Graph     Graph     `toml:"graph"`
-	Delivery  Delivery  `toml:"delivery"`
-	Retention Retention `toml:"retention"`
-	Log       Log       `toml:"log"`
+	DataDir       string    `toml:"data_dir"`
+	MasterKeyFile string    `toml:"master_key_file"` // as a path once it's loaded; empty: see [Config.MasterKey]
+	Public        Public    `toml:"public"`
+	Admin         Admin     `toml:"admin"`
+	Meta          Meta      `toml:"meta"`
+	Graph         Graph     `toml:"graph"`
+	Delivery      Delivery  `toml:"delivery"`
+	Retention     Retention `toml:"retention"`
+	Log           Log       `toml:"log"`
+
+	credentials string // the folder of systemd's, if there is one
 }
 
 // Public is the listener that Meta reaches.

@@ -101,7 +101,7 @@ func TestRestartNeeded(t *testing.T) {
 		t.Errorf("without a change: %v", keys)
 	}
 	after := everythingConfig()
-	want := []string{"data_dir", "public.listen", "public.tls.mode", "public.tls.cert_file", "public.tls.key_file", "public.tls.domains",
+	want := []string{"data_dir", "master_key_file", "public.listen", "public.tls.mode", "public.tls.cert_file", "public.tls.key_file", "public.tls.domains",
 		"public.tls.acme_email", "public.tls.acme_directory", "public.tls.meta_client_ca", "admin.listen", "log.format"}
 	if keys := before.RestartNeeded(&after); !slices.Equal(keys, want) {
 		t.Errorf("RestartNeeded = %v, want %v", keys, want)

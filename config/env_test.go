@@ -8,7 +8,7 @@ import (
 func TestEnvironmentSetsEveryKey(t *testing.T) {
 	cfg := mustLoad(t, "",
 		"PATH=/bin",
-		"CUBECONNECT_DATA_DIR=/var/lib/cubeconnect",
+		"CUBECONNECT_DATA_DIR=/var/lib/cubeconnect", "CUBECONNECT_MASTER_KEY_FILE=/keys/ours.key",
 		"CUBECONNECT_PUBLIC_LISTEN=:443",
 		"CUBECONNECT_PUBLIC_TRUSTED_PROXIES=10.1.2.3/8, 192.0.2.1,2001:db8::1,::ffff:172.16.0.0/108",
 		"CUBECONNECT_PUBLIC_TLS_MODE=acme",

@@ -22,6 +22,7 @@ func Load(path string, env []string, checks ...func(*Config) Problems) (*Config,
 	whole := path == "" || l.readFile()
 	l.readEnvironment()
 	l.readSecretFiles()
+	l.findMasterKey()
 	if whole { // else what is missing would be blamed for standing behind the fault
 		l.validate((*Config).Validate)
 	}

@@ -67,6 +67,7 @@ func TestLoadWithoutAnything(t *testing.T) {
 
 const everything = `
 data_dir = "/var/lib/cubeconnect"
+master_key_file = "/keys/ours.key"
 public.listen = ":443"
 public.trusted_proxies = ["10.1.2.3/8", "192.0.2.1", "2001:db8::1", "::ffff:172.16.0.0/108"]
 [public.tls]
@@ -118,7 +119,7 @@ func everythingConfig() Config {
 		return ps
 	}
 	return Config{
-		DataDir: "/var/lib/cubeconnect",
+		DataDir: "/var/lib/cubeconnect", MasterKeyFile: "/keys/ours.key",
 		Public: Public{
 			Listen:         ":443",
 			TrustedProxies: prefixes("10.0.0.0/8", "192.0.2.1/32", "2001:db8::1/128", "172.16.0.0/12"),

@@ -19,7 +19,7 @@ func (c *Config) RestartNeeded(next *Config) (keys []string) {
 
 func isFixed(key string) bool {
 	switch key {
-	case "data_dir", "public.listen", "admin.listen", "log.format":
+	case "data_dir", "master_key_file", "public.listen", "admin.listen", "log.format":
 		return true
 	}
 	return strings.HasPrefix(key, "public.tls.")

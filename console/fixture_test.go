@@ -20,6 +20,7 @@ import (
 	"cubeconnect/admin"
 	"cubeconnect/egress"
 	"cubeconnect/ingress"
+	"cubeconnect/keyring"
 	"cubeconnect/store"
 	"cubeconnect/web"
 	"cubeconnect/webhook"
@@ -72,7 +73,7 @@ func newFixture(t testing.TB, change ...func(*store.Options)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, sender: &fakeSender{}, clock: &clock{}}
 	f.clock.ns.Store(begun.UnixNano())
-	o := store.Options{Path: filepath.Join(t.TempDir(), "cubeconnect.db"), Now: f.clock.now, Redact: ingress.Redact, OnFresh: func(fresh []webhook.Due) { f.fresh = append(f.fresh, fresh...) }}
+	o := store.Options{Path: filepath.Join(t.TempDir(), "cubeconnect.db"), Ring: keyring.New(begun), Now: f.clock.now, Redact: ingress.Redact, OnFresh: func(fresh []webhook.Due) { f.fresh = append(f.fresh, fresh...) }}
 	for _, ch := range change {
 		ch(&o)
 	}

@@ -20,6 +20,7 @@ var actionWords = map[webhook.Action]string{
 	webhook.AuditDerived: "trail.audit.reprocess", webhook.CustomerErased: "trail.customer.erase", webhook.BackupTaken: "trail.backup.take",
 	webhook.KeyCreated: "trail.key.create", webhook.KeyDeleted: "trail.key.delete",
 	webhook.SignedIn: "trail.session.begin", webhook.SignedOut: "trail.session.end", webhook.SignInRefused: "trail.session.refuse", webhook.PasswordSet: "trail.password.set",
+	webhook.MasterKeyRotated: "trail.master_key.rotate", webhook.MasterKeysPruned: "trail.master_key.prune",
 }
 
 // actorWords are in which ways somebody is known, in words.

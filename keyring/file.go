@@ -15,7 +15,7 @@ import (
 const maxBytes = 64 << 10
 
 // ErrReadOnly says that a ring's file can't be changed by this process.
-var ErrReadOnly = errors.New("the file of the master keys can't be changed from here")
+var ErrReadOnly = errors.New("it can't be changed from here; give the command the name of the file itself, then restart the service")
 
 // Create makes a file with one new key. In the end it is on disk, whole and for its owner alone, or there
 // is none of this name. One that is there already is left alone: the error then wraps [fs.ErrExist].
@@ -131,7 +131,7 @@ func write(path string, data []byte, mode fs.FileMode) (made string, err error) 
 	if err != nil {
 		return "", err
 	}
-	_, err = f.Write(data)
+	_, err = f.WriteAt(data, 0)
 	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return "", errors.Join(err, os.Remove(made))
 	}

@@ -3,7 +3,6 @@ package keyring
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -93,13 +92,14 @@ func parseKey(line string) (k key, err error) {
 	if len(words) != 3 {
 		return k, errors.New("no key stands there")
 	}
-	id, errID := hex.DecodeString(words[0])
+	var id ID
+	errID := id.UnmarshalText([]byte(words[0]))
 	createdAt, errTime := time.Parse(time.RFC3339, words[1])
 	secret, errKey := base64.StdEncoding.Strict().DecodeString(words[2])
 	if errID != nil || errTime != nil || errKey != nil || len(secret) != chacha20poly1305.KeySize {
 		return k, errors.New("no key stands there")
 	}
-	if k = keyOf([chacha20poly1305.KeySize]byte(secret), createdAt); !bytes.Equal(id, k.ID[:]) {
+	if k = keyOf([chacha20poly1305.KeySize]byte(secret), createdAt); id != k.ID {
 		return k, errors.New("the key and its id don't belong together")
 	}
 	return k, nil

@@ -27,10 +27,23 @@ type ID [4]byte
 
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
+// MarshalText writes the id as [ID.String] does.
+func (id ID) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, id[:]), nil }
+
+// UnmarshalText reads what [ID.MarshalText] has written.
+func (id *ID) UnmarshalText(text []byte) error {
+	b, err := hex.DecodeString(string(text))
+	if err != nil || len(b) != len(id) {
+		return fmt.Errorf("%q is no id of a master key", text)
+	}
+	*id = ID(b)
+	return nil
+}
+
 // Key is what may be told of a key.
 type Key struct {
-	ID        ID
-	CreatedAt time.Time
+	ID        ID        `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
 }
 
 // Ring holds the master keys. It may be used by several goroutines at once.

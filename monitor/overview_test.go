@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"cubeconnect/keyring"
 	"cubeconnect/monitor"
 	"cubeconnect/store"
 	"cubeconnect/webhook"
@@ -29,7 +30,7 @@ func newScene(t *testing.T) *scene {
 	s := &scene{t: t, at: begun}
 	now := func() time.Time { return s.at }
 	var err error
-	s.Store, err = store.Open(store.Options{Path: filepath.Join(t.TempDir(), "cubeconnect.db"), Now: now})
+	s.Store, err = store.Open(store.Options{Path: filepath.Join(t.TempDir(), "cubeconnect.db"), Ring: keyring.New(begun), Now: now})
 	s.ok(err)
 	t.Cleanup(func() { s.ok(s.Close()) })
 	s.Monitor = monitor.New(s.Store, now)

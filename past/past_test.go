@@ -34,7 +34,11 @@ func TestFill(t *testing.T) {
 			t.Fatal(err)
 		}
 		path := filepath.Join(c.DataDir, app.DatabaseName)
-		counts, faults, err := store.Verify(path)
+		ring, err := app.LoadRing(&c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts, faults, err := store.Verify(path, ring)
 		if err != nil || len(faults) > 0 {
 			t.Fatal(err, faults)
 		}
@@ -46,14 +50,14 @@ func TestFill(t *testing.T) {
 		} else if counts != first {
 			t.Errorf("the second time %+v, the first %+v", counts, first)
 		}
-		notAfter(t, path, until)
+		notAfter(t, store.Options{Path: path, Ring: ring}, until)
 	}
 }
 
 // notAfter wants nothing to have happened after a time.
-func notAfter(t *testing.T, path string, until time.Time) {
+func notAfter(t *testing.T, o store.Options, until time.Time) {
 	t.Helper()
-	s, err := store.Open(store.Options{Path: path})
+	s, err := store.Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"cubeconnect/keyring"
 	"cubeconnect/metrics"
 	"cubeconnect/queue"
 	"cubeconnect/store"
@@ -105,6 +106,7 @@ func always(o webhook.Outcome) func(*webhook.Claim, int) (webhook.Outcome, time.
 type rig struct {
 	t      *testing.T
 	path   string
+	ring   *keyring.Ring
 	config queue.Config
 	sender *sender
 	store  *store.Store
@@ -122,7 +124,7 @@ type rig struct {
 
 func newRig(t *testing.T, answer func(*webhook.Claim, int) (webhook.Outcome, time.Duration)) *rig {
 	r := &rig{
-		t: t, path: filepath.Join(t.TempDir(), "test.db"), log: slog.DiscardHandler,
+		t: t, path: filepath.Join(t.TempDir(), "test.db"), ring: keyring.New(time.Now()), log: slog.DiscardHandler,
 		config: queue.Config{Retries: webhook.Schedule{webhook.Duration(10 * time.Second), webhook.Duration(10 * time.Second), webhook.Duration(10 * time.Second)}, Concurrency: 256, PerEndpoint: 32},
 		sender: &sender{begun: time.Now(), active: map[uint32]int{}, peak: map[uint32]int{}, answer: answer},
 	}
@@ -155,7 +157,7 @@ func (r *rig) jump(by time.Duration) { r.jumped.Add(int64(by)) }
 func (r *rig) open() {
 	r.t.Helper()
 	var err error
-	r.store, err = store.Open(store.Options{Path: r.path, Now: r.now, Keep: r.keep, OnFresh: func(fresh []webhook.Due) {
+	r.store, err = store.Open(store.Options{Path: r.path, Ring: r.ring, Now: r.now, Keep: r.keep, OnFresh: func(fresh []webhook.Due) {
 		if r.onFresh != nil {
 			r.onFresh(fresh)
 		}
@@ -177,7 +179,7 @@ func (r *rig) close() {
 	r.stop()
 	r.stop = nil
 	r.ok(r.store.Close())
-	_, faults, err := store.Verify(r.path)
+	_, faults, err := store.Verify(r.path, r.ring)
 	r.ok(err)
 	if len(faults) > 0 {
 		r.t.Errorf("verify: %q", faults)

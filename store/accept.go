@@ -101,7 +101,7 @@ func (t *tx) applyAccount(item *webhook.Item, c *webhook.AccountItem) (bool, err
 	if !t.once(accountReport(c)...) {
 		return false, nil
 	}
-	accounts, fresh, err := reported(t.reader, t.dir, item, t.now, false)
+	accounts, fresh, err := t.s.safe.reported(t.reader, t.dir, item, t.now, false)
 	if err != nil {
 		return false, err
 	}
@@ -115,7 +115,7 @@ func (t *tx) applyAccount(item *webhook.Item, c *webhook.AccountItem) (bool, err
 
 // reported returns the accounts of which a report is the newest, as they are to be; fresh says that it
 // changes something. Of two of the same second the one that came last counts, unless it is looked at late.
-func reported(b getter, dir *directory, item *webhook.Item, now time.Time, late bool) (accounts []webhook.Account, fresh bool, err error) {
+func (s sealer) reported(b getter, dir *directory, item *webhook.Item, now time.Time, late bool) (accounts []webhook.Account, fresh bool, err error) {
 	concerned := dir.accountsOf(item.Account)
 	if len(concerned) == 0 {
 		concerned = []uint32{item.AccountID}
@@ -125,7 +125,7 @@ func reported(b getter, dir *directory, item *webhook.Item, now time.Time, late 
 		if v == nil {
 			continue
 		}
-		a, err := decodeAccount(id, v)
+		a, err := s.decodeAccount(id, v)
 		if err != nil {
 			return nil, false, fmt.Errorf("account %d: %w", id, err)
 		}

@@ -13,6 +13,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"cubeconnect/keyring"
 	"cubeconnect/store/wal"
 	"cubeconnect/webhook"
 )
@@ -44,7 +45,7 @@ func (s *Store) Backup(ctx context.Context) (_ *os.File, err error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = fill(f, func(w io.Writer) error { return s.CopyTo(ctx, w) })
+	_, err = fill(f, s.safe.ring, func(w io.Writer) error { return s.CopyTo(ctx, w) })
 	err = errors.Join(err, os.Remove(f.Name()))
 	if err == nil {
 		_, err = f.Seek(0, io.SeekStart)
@@ -89,8 +90,9 @@ func (w whileAsked) Write(b []byte) (int, error) {
 }
 
 // Save makes a database file of what write gives it. In the end a whole, verified file that is on disk has
-// this name, or nothing has. It takes no name that is in use.
-func Save(path string, write func(io.Writer) error) (counts Counts, err error) {
+// this name, or nothing has. It takes no name that is in use. Without a ring, sealed values are not opened to
+// verify them.
+func Save(path string, ring *keyring.Ring, write func(io.Writer) error) (counts Counts, err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return counts, errTaken(path)
 	}
@@ -98,7 +100,7 @@ func Save(path string, write func(io.Writer) error) (counts Counts, err error) {
 	if err != nil {
 		return counts, err
 	}
-	counts, err = fill(f, write)
+	counts, err = fill(f, ring, write)
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = rename(f.Name(), path)
 	}
@@ -134,7 +136,7 @@ func rename(from, to string) error {
 }
 
 // fill writes a file, brings it to disk and verifies it.
-func fill(f *os.File, write func(io.Writer) error) (counts Counts, err error) {
+func fill(f *os.File, ring *keyring.Ring, write func(io.Writer) error) (counts Counts, err error) {
 	if err := write(&steady{f: f}); err != nil {
 		return counts, copyError(err)
 	}
@@ -144,7 +146,7 @@ func fill(f *os.File, write func(io.Writer) error) (counts Counts, err error) {
 	if err := f.Sync(); err != nil {
 		return counts, copyError(err)
 	}
-	return verifyWhole(f.Name())
+	return verifyWhole(f.Name(), ring)
 }
 
 // endLog makes a copy a database that was closed: the log that it names is another's, and all that was in it
@@ -182,8 +184,8 @@ func inspectLog(path string) (st logState, err error) {
 }
 
 // verifyWhole is [Verify] for files that must have no fault.
-func verifyWhole(path string) (Counts, error) {
-	counts, faults, err := Verify(path)
+func verifyWhole(path string, ring *keyring.Ring) (Counts, error) {
+	counts, faults, err := Verify(path, ring)
 	if err == nil && len(faults) > 0 {
 		err = fmt.Errorf("%s has %d faults, the first: %s", path, len(faults), faults[0])
 	}
@@ -229,9 +231,9 @@ func needRoom(folder string, size int64) error {
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 // Restore makes the database file of a stopped service out of a backup. It verifies both, and overwrites
-// nothing: neither a database nor what belongs to one.
-func Restore(backup, path string) (counts Counts, err error) {
-	if _, err := verifyWhole(backup); err != nil {
+// nothing: neither a database nor what belongs to one. The ring must open what is sealed in it.
+func Restore(backup, path string, ring *keyring.Ring) (counts Counts, err error) {
+	if _, err := verifyWhole(backup, ring); err != nil {
 		return counts, err
 	}
 	if st, err := inspectLog(backup); err != nil {
@@ -257,7 +259,7 @@ func Restore(backup, path string) (counts Counts, err error) {
 		return counts, err
 	}
 	defer from.Close()
-	counts, err = Save(path, func(w io.Writer) error {
+	counts, err = Save(path, ring, func(w io.Writer) error {
 		_, err := io.Copy(w, from)
 		return err
 	})

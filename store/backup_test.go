@@ -33,7 +33,7 @@ func (d *db) copyOf(f *os.File) (path string) {
 func (d *db) save() (path string) {
 	d.t.Helper()
 	path = filepath.Join(d.t.TempDir(), "backup.db")
-	_, err := store.Save(path, func(w io.Writer) error { return d.CopyTo(ctx(), w) })
+	_, err := store.Save(path, d.options.Ring, func(w io.Writer) error { return d.CopyTo(ctx(), w) })
 	d.ok(err)
 	return path
 }
@@ -101,7 +101,7 @@ func TestBackupUnderLoad(t *testing.T) {
 		if counts := verify(t, b.path); counts.Events < len(b.known) {
 			t.Errorf("%d events, want at least %d", counts.Events, len(b.known))
 		}
-		s, err := store.Open(store.Options{Path: b.path})
+		s, err := store.Open(store.Options{Path: b.path, Ring: ring})
 		o.ok(err)
 		for _, id := range b.known {
 			if _, _, err := s.Delivery(ctx(), o.tenant, id.WithOwner(ep)); err != nil {
@@ -167,7 +167,7 @@ func TestBackupNeedsRoom(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	path := filepath.Join(folder, "cubeconnect.db")
-	s, err := store.Open(store.Options{Path: path})
+	s, err := store.Open(store.Options{Path: path, Ring: ring})
 	if err == nil {
 		err = s.Close()
 	}
@@ -179,7 +179,7 @@ func TestBackupNeedsRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	inflate(t, path, int64(st.Bavail)*int64(st.Bsize)+1<<30)
-	if s, err = store.Open(store.Options{Path: path}); err != nil {
+	if s, err = store.Open(store.Options{Path: path, Ring: ring}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
@@ -218,7 +218,7 @@ func TestSave(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "b.db")
 
-	counts, err := store.Save(path, good)
+	counts, err := store.Save(path, ring, good)
 	o.ok(err)
 	equal(t, counts.Events, 3)
 	info, err := os.Stat(path)
@@ -248,7 +248,7 @@ func TestSave(t *testing.T) {
 		"a full disk": {filepath.Join(folder, "c.db"), func(io.Writer) error { return &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC} }, webhook.ErrFull.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := store.Save(tt.path, tt.write); err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "\n") {
+			if _, err := store.Save(tt.path, ring, tt.write); err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%v", err)
 			}
 		})
@@ -274,7 +274,7 @@ func TestRestore(t *testing.T) {
 	o.ok(err)
 	path := filepath.Join(t.TempDir(), "new", "cubeconnect.db")
 
-	counts, err := store.Restore(backup, path)
+	counts, err := store.Restore(backup, path, ring)
 	o.ok(err)
 	equal(t, counts, verify(t, backup))
 	restored := openStore(t, func(so *store.Options) { so.Path = path })
@@ -309,7 +309,7 @@ func TestRestore(t *testing.T) {
 				err = errors.Join(err, os.WriteFile(filepath.Join(folder, tt.beside), []byte("theirs"), 0o600))
 			}
 			o.ok(err)
-			if _, err := store.Restore(backup, path); err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "\n") {
+			if _, err := store.Restore(backup, path, ring); err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%v", err)
 			}
 			entries, err := os.ReadDir(folder)
@@ -319,10 +319,10 @@ func TestRestore(t *testing.T) {
 			}
 		})
 	}
-	if _, err := store.Restore(filepath.Join(t.TempDir(), "none"), path+"2"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := store.Restore(filepath.Join(t.TempDir(), "none"), path+"2", ring); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
-	if _, err := store.Restore(o.options.Path, path+"2"); !errors.Is(err, store.ErrInUse) {
+	if _, err := store.Restore(o.options.Path, path+"2", ring); !errors.Is(err, store.ErrInUse) {
 		t.Errorf("the database of a running service: %v", err)
 	}
 	restored.open()

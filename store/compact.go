@@ -10,6 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"cubeconnect/keyring"
 	"cubeconnect/store/wal"
 )
 
@@ -19,12 +20,12 @@ const compactStep = 16 << 20
 // Compact rewrites the database file of a stopped service without the room that is free inside it, and
 // returns its sizes. If it fails, what the database holds is as it was. It needs as much free space as there
 // is data, and returns an error that wraps [webhook.ErrFull] if there isn't.
-func Compact(ctx context.Context, path string) (before, after int64, err error) {
-	want, err := verifyWhole(path)
+func Compact(ctx context.Context, path string, ring *keyring.Ring) (before, after int64, err error) {
+	want, err := verifyWhole(path, ring)
 	if err != nil {
 		return 0, 0, err
 	}
-	s, err := Open(Options{Path: path})
+	s, err := Open(Options{Path: path, Ring: ring})
 	if err != nil {
 		return 0, 0, err
 	}
@@ -54,7 +55,7 @@ func Compact(ctx context.Context, path string) (before, after int64, err error) 
 	if err != nil {
 		return 0, 0, copyError(err)
 	}
-	have, err := verifyWhole(made)
+	have, err := verifyWhole(made, ring)
 	if err == nil && have != want {
 		err = fmt.Errorf("the compacted copy has %+v where %s has %+v", have, path, want)
 	}

@@ -75,7 +75,7 @@ func TestCompact(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	_, _, err := store.Compact(ctx(), o.options.Path)
+	_, _, err := store.Compact(ctx(), o.options.Path, ring)
 	if !errors.Is(err, store.ErrInUse) {
 		t.Errorf("of a running service: %v", err)
 	}
@@ -84,11 +84,11 @@ func TestCompact(t *testing.T) {
 	was := digest(t, o.options.Path)
 	gone, cancel := context.WithCancel(ctx())
 	cancel()
-	if _, _, err := store.Compact(gone, o.options.Path); !errors.Is(err, context.Canceled) {
+	if _, _, err := store.Compact(gone, o.options.Path, ring); !errors.Is(err, context.Canceled) {
 		t.Errorf("given up: %v", err)
 	}
 	equal(t, digest(t, o.options.Path), was)
-	before, after, err := store.Compact(ctx(), o.options.Path)
+	before, after, err := store.Compact(ctx(), o.options.Path, ring)
 	o.ok(err)
 	info, err := os.Stat(o.options.Path)
 	o.ok(err)
@@ -100,7 +100,7 @@ func TestCompact(t *testing.T) {
 	noLeftovers(t, filepath.Dir(o.options.Path))
 	link := filepath.Join(t.TempDir(), "cubeconnect.db")
 	o.ok(os.Symlink(o.options.Path, link))
-	_, _, err = store.Compact(ctx(), link)
+	_, _, err = store.Compact(ctx(), link, ring)
 	o.ok(err)
 	info, err = os.Lstat(link)
 	o.ok(err)
@@ -140,7 +140,7 @@ func TestCompactRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "cubeconnect.db")
 			d.ok(os.WriteFile(path, tt.content, 0o600))
-			if _, _, err := store.Compact(ctx(), path); err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "\n") {
+			if _, _, err := store.Compact(ctx(), path, ring); err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%v", err)
 			}
 			after, err := os.ReadFile(path)
@@ -151,7 +151,7 @@ func TestCompactRefuses(t *testing.T) {
 			noLeftovers(t, filepath.Dir(path))
 		})
 	}
-	if _, _, err := store.Compact(ctx(), filepath.Join(t.TempDir(), "none.db")); !errors.Is(err, os.ErrNotExist) {
+	if _, _, err := store.Compact(ctx(), filepath.Join(t.TempDir(), "none.db"), ring); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 	d.open()
@@ -166,7 +166,7 @@ func TestCompactAfterAKill(t *testing.T) {
 	for i, content := range o.picture() {
 		o.ok(os.WriteFile(names(path)[i], content, 0o600))
 	}
-	_, _, err := store.Compact(ctx(), path)
+	_, _, err := store.Compact(ctx(), path, ring)
 	o.ok(err)
 	equal(t, verify(t, path).Events, 3)
 	equal(t, wal.Exists(path), false)

@@ -42,7 +42,7 @@ func reopenPicture(t *testing.T, p picture) (*store.Store, func()) {
 		}
 	}
 	verify(t, path)
-	s, err := store.Open(store.Options{Path: path})
+	s, err := store.Open(store.Options{Path: path, Ring: ring})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -130,6 +130,6 @@ func TestDeleteTenant(t *testing.T) {
 	}
 	d.ok(d.RetainAll(ctx()))
 	d.reopen()
-	equal(t, d.counts, "{1 1 6 4 4 4 0 603}")
+	equal(t, d.counts, "{1 1 6 4 4 4 0 603 1}")
 	equal(t, other.stats(kept).Pending, 4)
 }

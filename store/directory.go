@@ -120,15 +120,15 @@ func without[T any](list []*T, v *T) []*T {
 	return slices.DeleteFunc(slices.Clone(list), func(x *T) bool { return x == v })
 }
 
-func readDirectory(b *reader) (*directory, error) {
+func readDirectory(b *reader, safe sealer) (*directory, error) {
 	d := newDirectory()
 	if err := readAll(b, bTenants, decodeTenant, d.putTenant); err != nil {
 		return nil, err
 	}
-	if err := readAll(b, bAccounts, decodeAccount, d.putAccount); err != nil {
+	if err := readAll(b, bAccounts, safe.decodeAccount, d.putAccount); err != nil {
 		return nil, err
 	}
-	if err := readAll(b, bEndpoints, decodeEndpoint, d.putEndpoint); err != nil {
+	if err := readAll(b, bEndpoints, safe.decodeEndpoint, d.putEndpoint); err != nil {
 		return nil, err
 	}
 	return d, readAll(b, bAPIKeys, decodeAPIKey, func(k *webhook.APIKey) { d.keys[k.Hash] = k })
@@ -148,7 +148,8 @@ func readAll[T any](b *reader, bucket bucket, decode func(id uint32, v []byte) (
 	})
 }
 
-// Records that are few and rarely written are JSON: they can be read by eye and gain members freely.
+// Records that are few and rarely written are JSON: they can be read by eye, but for what is sealed, and gain
+// members freely.
 
 type tenantRecord struct {
 	Name      string    `json:"name"`
@@ -172,57 +173,89 @@ type accountRecord struct {
 	WABAID             string               `json:"waba_id"`
 	PhoneNumberID      string               `json:"phone_number_id"`
 	DisplayPhoneNumber string               `json:"display_phone_number,omitempty"`
-	AccessToken        string               `json:"access_token,omitempty"`
+	AccessToken        sealed               `json:"access_token,omitempty"`
 	State              webhook.AccountState `json:"state"`
 	Reported           webhook.Reported     `json:"reported"`
 	CreatedAt          time.Time            `json:"created_at"`
 }
 
-func encodeAccount(a webhook.Account) ([]byte, error) {
-	return json.Marshal(accountRecord{a.TenantID, a.Name, a.WABAID, a.PhoneNumberID, a.DisplayPhoneNumber, a.AccessToken.Reveal(), a.State, a.State.Reported, a.CreatedAt})
+func (r *accountRecord) sealed() []sealedField {
+	return []sealedField{{"access_token", &r.AccessToken}}
 }
 
-func decodeAccount(id uint32, v []byte) (webhook.Account, error) {
+func (s sealer) encodeAccount(a webhook.Account) ([]byte, error) {
+	return json.Marshal(accountRecord{
+		a.TenantID, a.Name, a.WABAID, a.PhoneNumberID, a.DisplayPhoneNumber, s.seal(bAccounts, a.ID, "access_token", a.AccessToken.Reveal()), a.State, a.State.Reported, a.CreatedAt,
+	})
+}
+
+func (s sealer) decodeAccount(id uint32, v []byte) (webhook.Account, error) {
 	var r accountRecord
-	err := unmarshal(v, &r)
+	if err := unmarshal(v, &r); err != nil {
+		return webhook.Account{}, err
+	}
+	token, err := s.open(bAccounts, id, "access_token", r.AccessToken)
 	r.State.Reported = r.Reported
 	return webhook.Account{
 		ID: id, TenantID: r.TenantID, Name: r.Name, WABAID: r.WABAID, PhoneNumberID: r.PhoneNumberID, DisplayPhoneNumber: r.DisplayPhoneNumber,
-		AccessToken: webhook.NewSecret(r.AccessToken), State: r.State, CreatedAt: r.CreatedAt,
+		AccessToken: webhook.NewSecret(token), State: r.State, CreatedAt: r.CreatedAt,
 	}, err
 }
 
 type endpointRecord struct {
-	TenantID       uint32            `json:"tenant_id"`
-	URL            string            `json:"url"`
-	Events         []string          `json:"events"`
-	Enabled        bool              `json:"enabled"`
-	Description    string            `json:"description,omitempty"`
-	IncludeRaw     bool              `json:"include_raw,omitempty"`
-	Retries        webhook.Schedule  `json:"retries"` // null: the installation's
-	Timeout        webhook.Duration  `json:"timeout"`
-	Headers        map[string]string `json:"headers,omitempty"`
-	Secret         string            `json:"secret,omitempty"`
-	OldSecret      string            `json:"old_secret,omitempty"`
-	OldSecretEnds  time.Time         `json:"old_secret_ends,omitzero"`
-	DisabledReason string            `json:"disabled_reason,omitempty"`
-	CreatedAt      time.Time         `json:"created_at"`
+	TenantID       uint32           `json:"tenant_id"`
+	URL            string           `json:"url"`
+	Events         []string         `json:"events"`
+	Enabled        bool             `json:"enabled"`
+	Description    string           `json:"description,omitempty"`
+	IncludeRaw     bool             `json:"include_raw,omitempty"`
+	Retries        webhook.Schedule `json:"retries"` // null: the installation's
+	Timeout        webhook.Duration `json:"timeout"`
+	Headers        sealed           `json:"headers,omitempty"` // a JSON object, names and all
+	Secret         sealed           `json:"secret,omitempty"`
+	OldSecret      sealed           `json:"old_secret,omitempty"`
+	OldSecretEnds  time.Time        `json:"old_secret_ends,omitzero"`
+	DisabledReason string           `json:"disabled_reason,omitempty"`
+	CreatedAt      time.Time        `json:"created_at"`
 }
 
-func encodeEndpoint(e webhook.Endpoint) ([]byte, error) {
+func (r *endpointRecord) sealed() []sealedField {
+	return []sealedField{{"headers", &r.Headers}, {"secret", &r.Secret}, {"old_secret", &r.OldSecret}}
+}
+
+func (s sealer) encodeEndpoint(e webhook.Endpoint) ([]byte, error) {
+	headers := ""
+	if len(e.Headers) > 0 {
+		b, err := json.Marshal(e.Headers)
+		if err != nil {
+			return nil, err
+		}
+		headers = string(b)
+	}
 	return json.Marshal(endpointRecord{
-		e.TenantID, e.URL, e.Events, e.Enabled, e.Description, e.IncludeRaw, e.Retries, e.Timeout, e.Headers, e.Secret.Reveal(), e.OldSecret.Reveal(), e.OldSecretEnds, e.DisabledReason, e.CreatedAt,
+		e.TenantID, e.URL, e.Events, e.Enabled, e.Description, e.IncludeRaw, e.Retries, e.Timeout, s.seal(bEndpoints, e.ID, "headers", headers),
+		s.seal(bEndpoints, e.ID, "secret", e.Secret.Reveal()), s.seal(bEndpoints, e.ID, "old_secret", e.OldSecret.Reveal()), e.OldSecretEnds, e.DisabledReason, e.CreatedAt,
 	})
 }
 
-func decodeEndpoint(id uint32, v []byte) (webhook.Endpoint, error) {
+func (s sealer) decodeEndpoint(id uint32, v []byte) (webhook.Endpoint, error) {
 	var r endpointRecord
-	err := unmarshal(v, &r)
-	return webhook.Endpoint{
+	if err := unmarshal(v, &r); err != nil {
+		return webhook.Endpoint{}, err
+	}
+	headers, errHeaders := s.open(bEndpoints, id, "headers", r.Headers)
+	secret, errSecret := s.open(bEndpoints, id, "secret", r.Secret)
+	old, errOld := s.open(bEndpoints, id, "old_secret", r.OldSecret)
+	e := webhook.Endpoint{
 		ID: id, TenantID: r.TenantID, URL: r.URL, Events: r.Events, Enabled: r.Enabled, Description: r.Description, IncludeRaw: r.IncludeRaw,
-		Retries: r.Retries, Timeout: r.Timeout, Headers: r.Headers, Secret: webhook.NewSecret(r.Secret), OldSecret: webhook.NewSecret(r.OldSecret), OldSecretEnds: r.OldSecretEnds,
+		Retries: r.Retries, Timeout: r.Timeout, Secret: webhook.NewSecret(secret), OldSecret: webhook.NewSecret(old), OldSecretEnds: r.OldSecretEnds,
 		DisabledReason: r.DisabledReason, CreatedAt: r.CreatedAt,
-	}, err
+	}
+	err := cmp.Or(errHeaders, errSecret, errOld)
+	if err == nil && headers != "" {
+		err = unmarshal([]byte(headers), &e.Headers)
+	}
+	return e, err
 }
 
 type apiKeyRecord struct {

@@ -42,7 +42,7 @@
 // event's id and its deliveries' ids share (see [webhook.ID]).
 //
 //	bucket        key                                      value
-//	meta          name                                     schema version, time of creation
+//	meta          name                                     schema version, time of creation, state of the log, touchstone of the master keys
 //	tenants       tenant(4)                                JSON
 //	accounts      account(4)                               JSON
 //	endpoints     endpoint(4)                              JSON

@@ -111,7 +111,7 @@ func (s *Store) DisableEndpoint(ctx context.Context, id uint32, reason string) (
 }
 
 func (t *tx) putEndpoint(e webhook.Endpoint) error {
-	b, err := encodeEndpoint(e)
+	b, err := t.s.safe.encodeEndpoint(e)
 	if err != nil {
 		return err
 	}

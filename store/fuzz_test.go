@@ -97,7 +97,7 @@ func FuzzRestore(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(filepath.Dir(path))
-		if _, err := store.Restore(backup, path); err == nil {
+		if _, err := store.Restore(backup, path, ring); err == nil {
 			verify(t, path)
 			return
 		}

@@ -32,7 +32,7 @@ func TestOpenTwice(t *testing.T) {
 		o := openStore(t).newTenant()
 		for name, open := range map[string]func() error{
 			"open":   func() error { _, err := store.Open(o.options); return err },
-			"verify": func() error { _, _, err := store.Verify(o.options.Path); return err },
+			"verify": func() error { _, _, err := store.Verify(o.options.Path, ring); return err },
 		} {
 			start := time.Now()
 			err := open()
@@ -69,7 +69,7 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 	ours := func(t *testing.T, path string) {
-		s, err := store.Open(store.Options{Path: path})
+		s, err := store.Open(store.Options{Path: path, Ring: ring})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func TestOpenRefuses(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "cubeconnect.db")
 			tt.make(t, path)
 			before, _ := os.ReadFile(path)
-			_, err := store.Open(store.Options{Path: path})
+			_, err := store.Open(store.Options{Path: path, Ring: ring})
 			if err == nil || !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), path) {
 				t.Fatalf("open: %v", err)
 			}
@@ -130,7 +130,7 @@ func TestOpenRefuses(t *testing.T) {
 			if string(before) != string(after) {
 				t.Error("the file has changed")
 			}
-			if _, _, err := store.Verify(path); err == nil || !strings.Contains(err.Error(), tt.says) {
+			if _, _, err := store.Verify(path, ring); err == nil || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("verify: %v", err)
 			}
 		})
@@ -139,7 +139,7 @@ func TestOpenRefuses(t *testing.T) {
 
 func TestVerifyOfNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cubeconnect.db")
-	if _, _, err := store.Verify(path); !errors.Is(err, os.ErrNotExist) {
+	if _, _, err := store.Verify(path, ring); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
@@ -180,7 +180,7 @@ func TestVerifyFinds(t *testing.T) {
 			o.ok(err)
 			o.ok(db.Update(tt.harm))
 			o.ok(db.Close())
-			_, faults, err := store.Verify(o.options.Path)
+			_, faults, err := store.Verify(o.options.Path, ring)
 			o.ok(err)
 			if !strings.Contains(strings.Join(faults, "\n"), tt.says) {
 				t.Errorf("it finds %q", faults)

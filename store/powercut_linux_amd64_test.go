@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"cubeconnect/keyring"
 	"cubeconnect/store"
 	"cubeconnect/webhook"
 )
@@ -63,6 +64,10 @@ func putLoad(folder string, minute int) error {
 		Keep: store.Retention{Audit: 90 * time.Second, Deliveries: keptFor, Dedupe: time.Hour},
 	}
 	for last := minute + minutes; minute < last; minute++ {
+		var err error
+		if options.Ring, err = openRing(folder); err != nil {
+			return err
+		}
 		s, err := store.Open(options)
 		if err != nil {
 			return err
@@ -80,6 +85,8 @@ func putLoad(folder string, minute int) error {
 			if f, err := s.Backup(ctx()); err == nil {
 				_ = f.Close() // it was verified
 			}
+			_, _, _ = s.RotateMasterKey(ctx())
+			_, _ = s.PruneMasterKeys(ctx())
 			fmt.Printf("expires %d\n", now.Load()-keptFor.Milliseconds())
 			_ = s.RetainAll(ctx())
 		})
@@ -90,6 +97,19 @@ func putLoad(folder string, minute int) error {
 		now.Add(time.Minute.Milliseconds())
 	}
 	return nil
+}
+
+// openRing reads the master keys in a folder, or makes them, if there is no database.
+func openRing(folder string) (*keyring.Ring, error) {
+	path := filepath.Join(folder, "master.key")
+	r, err := keyring.Load(path)
+	if errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(folder, "cubeconnect.db")); err == nil {
+			return nil, errors.New("the master keys are lost")
+		}
+		return keyring.Create(path, begun)
+	}
+	return r, err
 }
 
 // setUp makes tenant 1, with account 1 and endpoints 1 and 2, where there is none.
@@ -103,7 +123,7 @@ func setUp(s *store.Store) error {
 	}
 	for range 2 {
 		if err == nil {
-			_, err = s.CreateEndpoint(ctx(), webhook.Endpoint{TenantID: 1, URL: "https://example.com/", Events: []string{"*"}, Enabled: true})
+			_, err = s.CreateEndpoint(ctx(), webhook.Endpoint{TenantID: 1, URL: "https://example.com/", Events: []string{"*"}, Enabled: true, Secret: webhook.NewSecret(newSecret)})
 		}
 	}
 	return err
@@ -185,6 +205,11 @@ const slack = 10_000
 
 // kept checks that a store has all that was promised.
 func (p *promises) kept(s *store.Store) error {
+	for id := range uint32(2) {
+		if e, err := s.Endpoint(ctx(), 1, id+1); len(p.events) > 0 && (err != nil || e.Secret.Reveal() != newSecret) {
+			return fmt.Errorf("endpoint %d has the secret %q, %v", id+1, e.Secret.Reveal(), err)
+		}
+	}
 	for wamid := range p.messages {
 		if _, err := s.Messages(ctx(), 1, wamid); err != nil && !errors.Is(err, webhook.ErrNotFound) {
 			return fmt.Errorf("message %s: %w", wamid, err)
@@ -259,8 +284,12 @@ func openAfter(t *testing.T, d *disk, p *promises) (torn bool, err error) {
 	if _, err := os.Stat(path); err != nil && len(p.events)+len(p.messages) == 0 {
 		return torn, nil // there was none yet
 	}
+	ring, err := openRing(folder)
+	if err != nil {
+		return torn, err
+	}
 	sound := func() error {
-		_, faults, err := store.Verify(path)
+		_, faults, err := store.Verify(path, ring)
 		if err == nil && len(faults) > 0 {
 			err = fmt.Errorf("%q", faults)
 		}
@@ -272,7 +301,7 @@ func openAfter(t *testing.T, d *disk, p *promises) (torn bool, err error) {
 	if err := sound(); err != nil && len(p.events)+len(p.messages) > 0 {
 		return torn, err
 	}
-	s, err := store.Open(store.Options{Path: path})
+	s, err := store.Open(store.Options{Path: path, Ring: ring})
 	if err != nil {
 		if len(p.events)+len(p.messages) == 0 {
 			err = nil // it was being made

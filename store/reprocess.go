@@ -146,7 +146,7 @@ func (r *reprocessing) flush(ctx context.Context) error {
 	var changing []*rederived
 	events := 0
 	err := r.s.viewOf(ctx, []bucket{bMessages, bSeen, bAccounts}, func(b *reader) error {
-		j := judge{b: b, dir: r.s.dir.Load(), keep: r.s.keep.Load(), now: r.s.now(), met: r.met}
+		j := judge{b: b, safe: r.s.safe, dir: r.s.dir.Load(), keep: r.s.keep.Load(), now: r.s.now(), met: r.met}
 		for _, d := range r.batch {
 			j.sort(d)
 			r.done.Undecided += d.undecided
@@ -174,7 +174,7 @@ func (r *reprocessing) flush(ctx context.Context) error {
 func (r *reprocessing) change(ctx context.Context, list []*rederived) (changed, events int, err error) {
 	err = r.s.updateNew(ctx, func(t *tx) error {
 		changed, events = 0, 0
-		j := judge{b: t, dir: t.dir, keep: r.s.keep.Load(), now: t.now, met: map[[webhook.HashSize]byte]bool{}}
+		j := judge{b: t, safe: r.s.safe, dir: t.dir, keep: r.s.keep.Load(), now: t.now, met: map[[webhook.HashSize]byte]bool{}}
 		for _, d := range list {
 			v := t.get(bAudit, d.rec.ID[:])
 			if v == nil {
@@ -257,6 +257,7 @@ func (d *rederived) ownerless() bool { return d.rec.Foreign || len(d.rec.TenantI
 // judge tells what is new from what is not.
 type judge struct {
 	b    getter
+	safe sealer
 	dir  *directory
 	keep *Retention
 	now  time.Time
@@ -336,7 +337,7 @@ func (j *judge) certain(rec *webhook.Audit, item *webhook.Item) bool {
 
 // changes reports whether an account's report changes something although it comes late.
 func (j *judge) changes(item *webhook.Item) bool {
-	_, fresh, err := reported(j.b, j.dir, item, j.now, true)
+	_, fresh, err := j.safe.reported(j.b, j.dir, item, j.now, true)
 	return err == nil && fresh
 }
 

@@ -17,6 +17,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"cubeconnect/keyring"
 	"cubeconnect/metrics"
 	"cubeconnect/store/wal"
 	"cubeconnect/webhook"
@@ -31,6 +32,7 @@ var ErrInUse = errors.New("database is in use by another process")
 // Options say how to open a store.
 type Options struct {
 	Path    string           // of the database file; its folder is made if it's missing
+	Ring    *keyring.Ring    // seals secrets; needed
 	Log     *slog.Logger     // nil: none
 	Metrics *metrics.Store   // nil: counted nowhere
 	Now     func() time.Time // nil: [time.Now]
@@ -54,6 +56,7 @@ type Options struct {
 type Store struct {
 	db      *bolt.DB
 	space   space
+	safe    sealer
 	log     *slog.Logger
 	metrics *metrics.Store
 	now     func() time.Time
@@ -87,8 +90,12 @@ type Store struct {
 }
 
 // Open opens the database, or makes it, and starts the goroutine that commits; [Store.Close] ends it.
-// It returns an error that wraps [ErrInUse] if another process has the file.
+// It returns an error that wraps [ErrInUse] if another process has the file. Secrets are opened with the ring
+// once, here; what an older key of it has sealed is sealed anew.
 func Open(o Options) (*Store, error) {
+	if o.Ring == nil {
+		return nil, errors.New("open the database: there is no ring of master keys to seal secrets with")
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -109,23 +116,28 @@ func Open(o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		db: db, log: o.Log, metrics: o.Metrics, now: o.Now, onFresh: o.OnFresh, rawOf: o.RawOf, redact: o.Redact, noSync: o.NoSync,
+		db: db, safe: sealer{o.Ring}, log: o.Log, metrics: o.Metrics, now: o.Now, onFresh: o.OnFresh, rawOf: o.RawOf, redact: o.Redact, noSync: o.NoSync,
 		steps: make(chan *step, maxBatch), soon: make(chan *step, maxBatch), stopped: make(chan struct{}), flusher: newFlusher(o.gather),
 	}
 	s.space = space{ask: o.Free, log: o.Log}
 	s.space.look()
 	s.SetRetention(o.Keep)
-	if err := s.load(o.Path); err != nil {
+	stale, err := s.load(o.Path)
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	s.db.NoSync, s.db.NoGrowSync, s.journal.NoSync = o.NoSync, o.NoSync, o.NoSync
 	go s.commitLoop()
 	go s.flushLoop()
+	if stale {
+		s.goOnSealing()
+	}
 	return s, nil
 }
 
-// load checks the schema, makes what is missing and fills what is kept in memory.
-func (s *Store) load(path string) (err error) {
+// load checks the schema, makes what is missing and fills what is kept in memory. Stale says that an older
+// master key than the newest seals something.
+func (s *Store) load(path string) (stale bool, err error) {
 	defer func() {
 		if p := recover(); p != nil { // bbolt's way to say that a page is not what it should be
 			err = errForeign(path, p)
@@ -134,8 +146,13 @@ func (s *Store) load(path string) (err error) {
 	err = s.db.Update(func(b *bolt.Tx) error {
 		name, _ := b.Cursor().First()
 		fresh := name == nil
-		if err := checkSchema(b, path); !fresh && err != nil {
-			return err
+		if !fresh {
+			if err := checkSchema(b, path); err != nil {
+				return err
+			}
+			if err := checkRing(s.safe.ring, b.Bucket(bMeta.name()).Get(kTouchstone), path); err != nil {
+				return err
+			}
 		}
 		for _, name := range bucketNames {
 			if _, err := b.CreateBucketIfNotExists(name); err != nil {
@@ -148,23 +165,28 @@ func (s *Store) load(path string) (err error) {
 		return errors.Join(
 			b.Bucket(bMeta.name()).Put([]byte("schema"), idKey(SchemaVersion)),
 			b.Bucket(bMeta.name()).Put([]byte("created"), []byte(s.now().UTC().Format(time.RFC3339))),
+			b.Bucket(bMeta.name()).Put(kTouchstone, s.safe.ring.Seal(touchstonePlace, nil)),
 		)
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := s.takeOver(path); err != nil {
-		return err
+		return false, err
 	}
-	return s.view(context.Background(), func(b *reader) error {
-		dir, err := readDirectory(b)
+	err = s.view(context.Background(), func(b *reader) error {
+		dir, err := readDirectory(b, s.safe)
 		if err != nil {
 			return err
 		}
 		s.dir.Store(dir)
 		s.afterLastID(b, dir)
+		if stale, err = s.stale(b); err != nil {
+			return err
+		}
 		return s.stats.read(b)
 	})
+	return stale, err
 }
 
 // checkSchema says whether the file is one that this program reads.

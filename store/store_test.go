@@ -9,12 +9,16 @@ import (
 	"testing"
 	"time"
 
+	"cubeconnect/keyring"
 	"cubeconnect/store"
 	"cubeconnect/webhook"
 )
 
 // begun is when the clock of every test starts.
 var begun = time.Date(2026, 3, 10, 11, 30, 0, 0, time.UTC)
+
+// ring seals what the tests keep.
+var ring = keyring.New(begun)
 
 // clock is a time that tests set.
 type clock struct {
@@ -47,7 +51,7 @@ type db struct {
 func openStore(t testing.TB, change ...func(*store.Options)) *db {
 	t.Helper()
 	d := &db{t: t, clock: &clock{at: begun}}
-	d.options = store.Options{Path: filepath.Join(t.TempDir(), "cubeconnect.db"), Now: d.clock.now}
+	d.options = store.Options{Path: filepath.Join(t.TempDir(), "cubeconnect.db"), Ring: ring, Now: d.clock.now}
 	store.GatherLittle(&d.options, 4<<10)
 	for _, f := range change {
 		f(&d.options)
@@ -68,7 +72,7 @@ func (d *db) open() {
 func (d *db) close() {
 	d.t.Helper()
 	d.ok(d.Store.Close())
-	d.counts = verify(d.t, d.options.Path)
+	d.counts = verifyWith(d.t, d.options.Path, d.options.Ring)
 }
 
 func (d *db) reopen() {
@@ -79,7 +83,12 @@ func (d *db) reopen() {
 
 func verify(t testing.TB, path string) store.Counts {
 	t.Helper()
-	counts, faults, err := store.Verify(path)
+	return verifyWith(t, path, ring)
+}
+
+func verifyWith(t testing.TB, path string, ring *keyring.Ring) store.Counts {
+	t.Helper()
+	counts, faults, err := store.Verify(path, ring)
 	if err != nil || len(faults) > 0 {
 		t.Errorf("verify: %q, %v", faults, err)
 	}

@@ -177,7 +177,7 @@ func (t *tx) checkAccount(a webhook.Account) error {
 }
 
 func (t *tx) putAccount(a webhook.Account) error {
-	b, err := encodeAccount(a)
+	b, err := t.s.safe.encodeAccount(a)
 	if err != nil {
 		return err
 	}

@@ -219,7 +219,7 @@ func (r *recording) begins(tid int, th *thread) {
 		}
 	case syscall.SYS_OPENAT, syscall.SYS_UNLINKAT:
 		th.path = r.path(c.Rdi, c.Rsi)
-	case syscall.SYS_RENAMEAT, sysRenameat2:
+	case syscall.SYS_RENAMEAT, sysRenameat2, syscall.SYS_LINKAT:
 		th.path = r.path(c.Rdi, c.Rsi)
 	}
 }
@@ -268,6 +268,12 @@ func (r *recording) ended(th *thread, result int64) {
 		if r.files[th.path] != nil {
 			delete(r.files, th.path)
 			r.ops = append(r.ops, op{kind: unlinked, name: filepath.Base(th.path)})
+		}
+	case syscall.SYS_LINKAT:
+		if f := r.files[th.path]; f != nil {
+			to := r.path(c.Rdx, c.R10)
+			r.files[to] = f
+			r.ops = append(r.ops, op{kind: linked, file: f, name: filepath.Base(to)})
 		}
 	case syscall.SYS_RENAMEAT, sysRenameat2:
 		if f := r.files[th.path]; f != nil {

@@ -8,6 +8,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"cubeconnect/keyring"
 	"cubeconnect/webhook"
 )
 
@@ -16,12 +17,13 @@ const maxFaults = 100
 
 // Counts is what [Verify] met.
 type Counts struct {
-	Tenants, Endpoints, Audits, Events, Deliveries, Waiting, DeadLetters, Messages int
+	Tenants, Endpoints, Audits, Events, Deliveries, Waiting, DeadLetters, Messages, Sealed int
 }
 
 // Verify checks the structure of a database file that no process has open, and that its records, with
-// those of its write-ahead log, agree with each other. It returns the faults in words, none if all is well, and changes nothing.
-func Verify(path string) (counts Counts, faults []string, err error) {
+// those of its write-ahead log, agree with each other. With a ring it also opens every sealed value; nil: they
+// are only counted. It returns the faults in words, none if all is well, and changes nothing.
+func Verify(path string, ring *keyring.Ring) (counts Counts, faults []string, err error) {
 	db, err := inspectFile(path)
 	if err != nil {
 		return counts, nil, err
@@ -33,7 +35,7 @@ func Verify(path string) (counts Counts, faults []string, err error) {
 	}
 	defer f.Close()
 	err = db.View(func(b *bolt.Tx) error {
-		v := &verifier{b: &reader{b: b}, waiting: map[uint32]*webhook.EndpointStats{}}
+		v := &verifier{b: &reader{b: b}, ring: ring, waiting: map[uint32]*webhook.EndpointStats{}}
 		if err := checkPages(f, db.Info().PageSize); err != nil {
 			faults = []string{"structure: " + err.Error()}
 			return nil
@@ -61,6 +63,11 @@ func Verify(path string) (counts Counts, faults []string, err error) {
 			return err
 		}
 		v.b.layers = append(v.b.layers, log, gathered.rows)
+		if ring != nil {
+			if err := checkRing(ring, v.b.get(bMeta, kTouchstone), path); err != nil {
+				return err
+			}
+		}
 		if err := v.run(); err != nil {
 			return err
 		}
@@ -79,6 +86,7 @@ func joinClose(err error, db *bolt.DB) error {
 
 type verifier struct {
 	b       *reader
+	ring    *keyring.Ring
 	dir     *directory
 	counts  Counts
 	faults  []string
@@ -92,12 +100,12 @@ func (v *verifier) fault(format string, args ...any) {
 }
 
 func (v *verifier) run() (err error) {
-	if v.dir, err = readDirectory(v.b); err != nil {
+	if v.dir, err = readDirectory(v.b, sealer{}); err != nil {
 		v.fault("%v", err)
 		return nil
 	}
 	v.counts.Tenants, v.counts.Endpoints = len(v.dir.tenants), len(v.dir.endpoints)
-	for _, check := range []func() error{v.owners, v.audits, v.events, v.deliveries, v.schedule, v.held, v.trouble, v.messages, v.statistics, v.trail} {
+	for _, check := range []func() error{v.owners, v.sealed, v.audits, v.events, v.deliveries, v.schedule, v.held, v.trouble, v.messages, v.statistics, v.trail} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -118,6 +126,20 @@ func (v *verifier) owners() error {
 		}
 	}
 	return nil
+}
+
+// sealed checks that each sealed value opens where it stands.
+func (v *verifier) sealed() error {
+	return eachSealed(v.b, func(place string, value *sealed) error {
+		v.counts.Sealed++
+		if v.ring == nil {
+			return nil
+		}
+		if _, err := v.ring.Open(place, *value); err != nil {
+			v.fault("%s: %v", place, err)
+		}
+		return nil
+	})
 }
 
 func (v *verifier) audits() error {

@@ -50,34 +50,37 @@ type Action string
 
 // The actions.
 const (
-	TenantCreated   Action = "tenant.create"
-	TenantUpdated   Action = "tenant.update"
-	TenantDeleted   Action = "tenant.delete"
-	AccountCreated  Action = "account.create"
-	AccountUpdated  Action = "account.update"
-	AccountDeleted  Action = "account.delete"
-	EndpointCreated Action = "endpoint.create"
-	EndpointUpdated Action = "endpoint.update"
-	EndpointDeleted Action = "endpoint.delete"
-	SecretChanged   Action = "endpoint.secret"
-	EndpointTested  Action = "endpoint.test"
-	DeliveryRetried Action = "delivery.retry"
-	Replayed        Action = "delivery.replay"
-	AuditDerived    Action = "audit.reprocess"
-	CustomerErased  Action = "customer.erase"
-	BackupTaken     Action = "backup.take"
-	KeyCreated      Action = "key.create"
-	KeyDeleted      Action = "key.delete"
-	SignedIn        Action = "session.begin"
-	SignedOut       Action = "session.end"
-	SignInRefused   Action = "session.refuse"
-	PasswordSet     Action = "password.set"
+	TenantCreated    Action = "tenant.create"
+	TenantUpdated    Action = "tenant.update"
+	TenantDeleted    Action = "tenant.delete"
+	AccountCreated   Action = "account.create"
+	AccountUpdated   Action = "account.update"
+	AccountDeleted   Action = "account.delete"
+	EndpointCreated  Action = "endpoint.create"
+	EndpointUpdated  Action = "endpoint.update"
+	EndpointDeleted  Action = "endpoint.delete"
+	SecretChanged    Action = "endpoint.secret"
+	EndpointTested   Action = "endpoint.test"
+	DeliveryRetried  Action = "delivery.retry"
+	Replayed         Action = "delivery.replay"
+	AuditDerived     Action = "audit.reprocess"
+	CustomerErased   Action = "customer.erase"
+	BackupTaken      Action = "backup.take"
+	KeyCreated       Action = "key.create"
+	KeyDeleted       Action = "key.delete"
+	SignedIn         Action = "session.begin"
+	SignedOut        Action = "session.end"
+	SignInRefused    Action = "session.refuse"
+	PasswordSet      Action = "password.set"
+	MasterKeyRotated Action = "master_key.rotate"
+	MasterKeysPruned Action = "master_key.prune"
 )
 
 // Actions lists the actions, those on one thing together.
 var Actions = []Action{
 	TenantCreated, TenantUpdated, TenantDeleted, AccountCreated, AccountUpdated, AccountDeleted, EndpointCreated, EndpointUpdated, EndpointDeleted,
 	SecretChanged, EndpointTested, DeliveryRetried, Replayed, AuditDerived, CustomerErased, BackupTaken, KeyCreated, KeyDeleted, SignedIn, SignedOut, SignInRefused, PasswordSet,
+	MasterKeyRotated, MasterKeysPruned,
 }
 
 // TrailEntry is a line of the trail: who did what to which thing, and when. It holds no secret, and no
