@@ -287,7 +287,7 @@ func TestDemo(t *testing.T) {
 func TestDemoFilled(t *testing.T) {
 	t.Parallel()
 	c := begin(t, nil, "demo", "--filled")
-	eventually(t, func() error {
+	within(t, 10*patience, func() error { // it plays a week, under the race detector too
 		if !strings.Contains(c.out.String(), "It keeps running") {
 			return fmt.Errorf("%s%s", c.out.String(), c.err.String())
 		}

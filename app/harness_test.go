@@ -432,6 +432,12 @@ func shop(t *testing.T, change ...func(*config.Config)) (*appliance, *tenant, *e
 // eventually waits until check returns nil.
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
+	within(t, patience, check)
+}
+
+// within is the same with another patience.
+func within(t *testing.T, patience time.Duration, check func() error) {
+	t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
 		begun := time.Now()

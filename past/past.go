@@ -49,7 +49,11 @@ func Fill(ctx context.Context, o Options) (posts int, err error) {
 	}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- a.Run(running) }()
+	go func() {
+		err := a.Run(running)
+		stop() // nothing waits for an appliance that gave up
+		ended <- err
+	}()
 	defer func() {
 		stop()
 		err = errors.Join(err, <-ended)
