@@ -71,7 +71,7 @@ func newLoader(cfg *Config, path string, env []string) *loader {
 
 // readFile reports whether the file could be read to its end.
 func (l *loader) readFile() bool {
-	data, err := readFile(l.path)
+	data, err := readFile(l.path, nil)
 	if err != nil {
 		l.report(Problem{File: l.path}, "%v", err)
 		return false
@@ -124,13 +124,23 @@ func (l *loader) validate(check func(*Config) Problems) {
 	}
 }
 
-// readFile returns a file's content. Its errors don't name the file.
-func readFile(path string) ([]byte, error) {
+// readFile returns a file's content, if check (nil: none) finds nothing wrong with the file that was opened.
+// Its errors don't name the file.
+func readFile(path string, check func(fs.FileInfo) error) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, cause(err)
 	}
 	defer f.Close()
+	if check != nil {
+		info, err := f.Stat()
+		if err != nil {
+			return nil, cause(err)
+		}
+		if err := check(info); err != nil {
+			return nil, err
+		}
+	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err != nil {
 		return nil, cause(err)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"cubeconnect/private"
 	"cubeconnect/webhook"
 )
 
@@ -36,7 +37,7 @@ func (l *loader) readSecretFiles() {
 		}
 		l.origins[secret.key] = at
 		path := l.secretPath(file.value.String())
-		if err := readSecret(secret, path); err != nil {
+		if err := readSecret(secret, path, l.isCredential(path)); err != nil {
 			l.report(at, "file %q: %v", path, err)
 		}
 	}
@@ -57,10 +58,21 @@ func (l *loader) secretPath(name string) string {
 	return filepath.Join(filepath.Dir(l.path), name)
 }
 
+// isCredential reports whether a file is one that systemd handed over.
+func (l *loader) isCredential(path string) bool {
+	dir := l.env["CREDENTIALS_DIRECTORY"]
+	return dir != "" && filepath.Dir(path) == filepath.Clean(dir)
+}
+
 // readSecret reads a file into the place of a secret: all of it but the newline at its end, or one secret
 // a line into a list.
-func readSecret(f field, path string) error {
-	data, err := readFile(path)
+func readSecret(f field, path string, credential bool) error {
+	data, err := readFile(path, func(info fs.FileInfo) error {
+		if mode := info.Mode(); !mode.IsDir() && !private.Is(mode, credential) {
+			return fmt.Errorf("is open to others than its owner (mode %04o): run `chmod 600 %s`, and change the secret if they may have read it", mode.Perm(), path)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}

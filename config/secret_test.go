@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -15,9 +14,6 @@ func TestSecretFiles(t *testing.T) {
 	write(t, dir, "secrets", "one\r\n\ntwo\nthree")
 	absolute := write(t, elsewhere, "key", "absolute")
 	path := write(t, dir, "config.toml", "admin.api_key_file = 'key'\n[meta]\nverify_token_file = 'token'\napp_secrets_file = 'secrets'\n")
-	if err := os.Chmod(filepath.Join(dir, "key"), 0o644); err != nil {
-		t.Fatal(err)
-	}
 
 	check := func(t *testing.T, cfg *Config, key, token, secrets string) {
 		t.Helper()
@@ -39,7 +35,9 @@ func TestSecretFiles(t *testing.T) {
 		check(t, mustLoad(t, path), "from-file", "from-file", "one,two,three")
 	})
 	t.Run("credentials come first", func(t *testing.T) {
-		write(t, credentials, "key", "credential")
+		if err := os.Chmod(write(t, credentials, "key", "credential"), 0o440); err != nil { // as systemd hands it over
+			t.Fatal(err)
+		}
 		cfg := mustLoad(t, path, "CREDENTIALS_DIRECTORY="+credentials)
 		check(t, cfg, "credential", "from-file", "one,two,three")
 	})
@@ -70,6 +68,11 @@ func TestSecretFileProblems(t *testing.T) {
 	write(t, dir, "empty", " \n\n")
 	write(t, dir, "key", "hush\n")
 	write(t, dir, "lines", "hush\nhush\n")
+	for name, mode := range map[string]os.FileMode{"of-all": 0o644, "of-a-group": 0o640, "written": 0o620} {
+		if err := os.Chmod(write(t, dir, name, "hush\n"), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
 	write(t, dir, "large", strings.Repeat("x", maxFileBytes+1))
 	for _, tc := range []struct {
 		name string
@@ -91,6 +94,18 @@ func TestSecretFileProblems(t *testing.T) {
 		}},
 		{"a folder", "meta.verify_token_file = '.'", nil, []string{
 			`{dir}/config.toml:1: meta.verify_token_file: file "{dir}": is a directory`,
+		}},
+		{"everybody's", "admin.api_key_file = 'of-all'", nil, []string{
+			`{dir}/config.toml:1: admin.api_key_file: file "{dir}/of-all": is open to others than its owner (mode 0644): run ` + "`chmod 600 {dir}/of-all`" + `, and change the secret if they may have read it`,
+		}},
+		{"a group's", "admin.api_key_file = 'of-a-group'", nil, []string{
+			`{dir}/config.toml:1: admin.api_key_file: file "{dir}/of-a-group": is open to others than its owner (mode 0640): run ` + "`chmod 600 {dir}/of-a-group`" + `, and change the secret if they may have read it`,
+		}},
+		{"others may write it", "admin.api_key_file = 'written'", nil, []string{
+			`{dir}/config.toml:1: admin.api_key_file: file "{dir}/written": is open to others than its owner (mode 0620): run ` + "`chmod 600 {dir}/written`" + `, and change the secret if they may have read it`,
+		}},
+		{"everybody's credential", "admin.api_key_file = 'of-all'", []string{"CREDENTIALS_DIRECTORY=" + dir}, []string{
+			`{dir}/config.toml:1: admin.api_key_file: file "{dir}/of-all": is open to others than its owner (mode 0644): run ` + "`chmod 600 {dir}/of-all`" + `, and change the secret if they may have read it`,
 		}},
 		{"large", "meta.verify_token_file = 'large'", nil, []string{
 			`{dir}/config.toml:1: meta.verify_token_file: file "{dir}/large": is larger than 256KiB`,

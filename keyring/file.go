@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"cubeconnect/private"
 )
 
 // maxBytes bounds a file of keys, against a wrong path such as a database's.
@@ -70,14 +72,10 @@ func read(path string, credential bool) ([]key, error) {
 	if err != nil {
 		return nil, err
 	}
-	others := fs.FileMode(0o077)
-	if credential {
-		others = 0o007
-	}
 	switch mode := info.Mode(); {
 	case !mode.IsRegular():
 		return nil, fmt.Errorf("%s is no file", path)
-	case mode.Perm()&others != 0:
+	case !private.Is(mode, credential):
 		return nil, fmt.Errorf("%s is open to others than its owner (mode %04o): run `chmod 600 %s`, and if they may have read it, `cubeconnect keys rotate`", path, mode.Perm(), path)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))

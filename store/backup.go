@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -242,8 +243,8 @@ func Restore(backup, path string, ring *keyring.Ring) (counts Counts, err error)
 		return counts, fmt.Errorf("%s is no backup, but a copy of a database that was in use, whose last writes are elsewhere; to take it all the same, put it in place by hand", backup)
 	}
 	folder := filepath.Dir(path)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return counts, fmt.Errorf("make the data folder: %w", err)
+	if err := makeFolder(folder, slog.New(slog.DiscardHandler)); err != nil {
+		return counts, err
 	}
 	owner, err := os.Stat(folder)
 	if err != nil {

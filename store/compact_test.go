@@ -95,7 +95,7 @@ func TestCompact(t *testing.T) {
 	if after != info.Size() || after > before*2/3 || after < 20<<20 {
 		t.Errorf("%d bytes before, %d after, the file has %d", before, after, info.Size())
 	}
-	equal(t, info.Mode(), "-rw-r-----")
+	equal(t, info.Mode(), "-rw-------")
 	equal(t, digest(t, o.options.Path), was)
 	noLeftovers(t, filepath.Dir(o.options.Path))
 	link := filepath.Join(t.TempDir(), "cubeconnect.db")

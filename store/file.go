@@ -44,6 +44,9 @@ func openFile(path string, maxSize int) (*bolt.DB, error) {
 	case fresh:
 		err = wal.SyncFolder(filepath.Dir(path)) // or a power cut could take the file's name with it
 	default:
+		if err = closeToOthers(path); err != nil {
+			break
+		}
 		err = rewriteHeads(path, db.Info().PageSize)
 	}
 	if err != nil && db != nil {

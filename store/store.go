@@ -108,8 +108,8 @@ func Open(o Options) (*Store, error) {
 	if o.Free == nil {
 		o.Free = func() (free, size int64, err error) { return freeSpace(filepath.Dir(o.Path)) }
 	}
-	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
-		return nil, fmt.Errorf("make the data folder: %w", err)
+	if err := makeFolder(filepath.Dir(o.Path), o.Log); err != nil {
+		return nil, err
 	}
 	db, err := openFile(o.Path, o.MaxSize)
 	if err != nil {
