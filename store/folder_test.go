@@ -41,7 +41,7 @@ func TestDataFolder(t *testing.T) {
 			}
 			var log strings.Builder
 			path := filepath.Join(folder, "cubeconnect.db")
-			s, err := store.Open(store.Options{Path: path, Log: slog.New(slog.NewTextHandler(&log, nil))})
+			s, err := store.Open(store.Options{Path: path, Ring: ring, Log: slog.New(slog.NewTextHandler(&log, nil))})
 			if tt.says != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "\n") {
 					t.Errorf("%v, want %q", err, tt.says)
@@ -77,7 +77,7 @@ func mkdir(folder string, mode os.FileMode) error {
 
 func filesForAll(folder string) error {
 	path := filepath.Join(folder, "cubeconnect.db")
-	s, err := store.Open(store.Options{Path: path})
+	s, err := store.Open(store.Options{Path: path, Ring: ring})
 	if err != nil {
 		return err
 	}
