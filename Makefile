@@ -45,7 +45,7 @@ fuzz: ## each fuzz target for FUZZTIME
 	done
 
 test-browser: browser ## the console in a real browser
-	cd browsertest && $(GO) test -count=1 ./...
+	cd browsertest && $(GO) test -count=1 -timeout=30m ./...
 
 # Chromium, or another that CHROMIUM names, with fonts for both languages; and what looks for faults that
 # keep people out, a script of which the tests know the hash.

@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long something that must happen may take on a busy machine.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // axe-core 4.14.1. Another file would find other faults, or none.
 const (
