@@ -75,11 +75,11 @@ func newDoor(now func() time.Time, m *metrics.Ingress) *door {
 	}
 }
 
-// enter takes a connection in, or returns nil if it must go. Others may have to go for it: a stranger with
+// enter takes a connection in, or says why it must go. Others may have to go for it: a stranger with
 // too many loses the oldest one rather than the chance of a new one, for Meta may share the address; and so
 // do all strangers together.
-func (d *door) enter(conn *net.TCPConn, trusted []netip.Prefix) *visit {
-	v := &visit{TCPConn: conn, door: d, name: conn.RemoteAddr().String()}
+func (d *door) enter(conn *net.TCPConn, trusted []netip.Prefix) (v *visit, reason string) {
+	v = &visit{TCPConn: conn, door: d, name: conn.RemoteAddr().String()}
 	peer, _ := parseAddr(v.name)
 	addr := web.Counted(peer)
 
@@ -89,7 +89,7 @@ func (d *door) enter(conn *net.TCPConn, trusted []netip.Prefix) *visit {
 		v.from = d.stranger(addr)
 		if !v.from.connects.AllowN(d.now(), 1) {
 			d.limited(metrics.LimitedConnects)
-			return nil
+			return nil, metrics.LimitedConnects
 		}
 		if v.from.visits.Len() >= connectionsOfOne {
 			d.limited(metrics.LimitedConnections)
@@ -100,7 +100,7 @@ func (d *door) enter(conn *net.TCPConn, trusted []netip.Prefix) *visit {
 		d.limited(metrics.LimitedAll)
 		oldest := d.waiting.Front()
 		if oldest == nil {
-			return nil
+			return nil, metrics.LimitedAll
 		}
 		d.drop(oldest.Value.(*visit))
 	}
@@ -110,7 +110,7 @@ func (d *door) enter(conn *net.TCPConn, trusted []netip.Prefix) *visit {
 		v.amongOwn = v.from.visits.PushBack(v)
 	}
 	d.metrics.Connections.Inc()
-	return v
+	return v, ""
 }
 
 // drop closes a connection at once, whatever is under way on it.

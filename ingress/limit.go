@@ -32,10 +32,11 @@ func (l listener) Accept() (net.Conn, error) {
 		if !ok {
 			return conn, nil
 		}
-		if v := l.h.door.enter(tcp, l.h.settings.Load().trusted); v != nil {
+		v, reason := l.h.door.enter(tcp, l.h.settings.Load().trusted)
+		if v != nil {
 			return v, nil
 		}
-		l.h.logLimited(metrics.LimitedConnects, tcp.RemoteAddr().String())
+		l.h.logLimited(reason, tcp.RemoteAddr().String())
 		_ = tcp.SetLinger(0) // it is only about what the kernel remembers
 		_ = tcp.Close()
 	}
@@ -62,7 +63,7 @@ func (h *Handler) Limit(next http.Handler) http.Handler {
 
 func (h *Handler) logLimited(what, remote string) {
 	h.limited.do(h.now(), func(suppressed int) {
-		h.log.Warn("too much from one address: refused", "what", what, "remote", remote, "suppressed", suppressed)
+		h.log.Warn("too much at the public listener: refused", "what", what, "remote", remote, "suppressed", suppressed)
 	})
 }
 
