@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"cubeconnect/app"
 	"cubeconnect/keyring"
 	"cubeconnect/sample"
 	"cubeconnect/store"
@@ -53,7 +54,7 @@ type tally struct {
 }
 
 // The process is killed again and again while webhooks come in, deliveries fail and succeed, dead letters are
-// replayed, old records expire and a backup is taken. Every POST that was answered 200 must reach the
+// replayed, old records expire, a backup is taken and the master key is changed. Every POST that was answered 200 must reach the
 // endpoint in the end, the database must be sound after each kill, and nothing may arrive twice but what
 // was in flight at a kill.
 func TestKillLosesNothing(t *testing.T) {
@@ -89,6 +90,7 @@ deliveries = "10s"
 			})
 		}
 		wg.Go(func() { administer(load, private) })
+		wg.Go(func() { rotateKeys(load, filepath.Join(dir, "data", "cubeconnect.sock")) })
 		// The kill comes after a number of accepted messages, not after a time: at any speed something
 		// is under way. Every fourth run is long enough for the log to be moved into the file a few times.
 		until := book.accepted() + 1 + rand.IntN(100)
@@ -200,6 +202,28 @@ func administer(ctx context.Context, admin string) {
 	}
 }
 
+// rotateKeys has the master key changed, and those that nothing needs removed, again and again.
+func rotateKeys(ctx context.Context, socket string) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}}
+	tick := time.NewTicker(10 * time.Millisecond) // or the disk would do nothing else
+	defer tick.Stop()
+	for i := 0; ctx.Err() == nil; i++ {
+		<-tick.C
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://local"+app.MasterKeysPath+[]string{"rotate", "rotate", "prune"}[i%3], nil)
+		if err != nil {
+			return
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return // killed
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+}
+
 // startEndpoint plays the tenant's system. It refuses every fifth request.
 func startEndpoint(t *testing.T, book *tally) string {
 	l := listenOn(t, "127.0.0.1:0")
@@ -269,7 +293,7 @@ func setUp(t *testing.T, admin, endpoint string) {
 	for _, step := range [][2]string{
 		{"/tenants", `{"name":"Crash","timezone":"UTC"}`},
 		{"/tenants/1/accounts", fmt.Sprintf(`{"name":"A","waba_id":%q,"phone_number_id":%q}`, sample.WABAID, sample.PhoneNumberID)},
-		{"/tenants/1/endpoints", fmt.Sprintf(`{"url":%q}`, endpoint)},
+		{"/tenants/1/endpoints", fmt.Sprintf(`{"url":%q,"headers":{"X-Own":"sealed"}}`, endpoint)},
 		{"/tenants/1/endpoints", `{"url":"http://127.0.0.1:1/nobody","retries":["20ms"]}`},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+admin+"/api/v1"+step[0], strings.NewReader(step[1]))

@@ -217,7 +217,21 @@ func TestReload(t *testing.T) {
 	b := body(t, "message-text")
 	reload("nonsense = 1\n", "nonsense")
 	s.meta(b)
-	changed := strings.NewReplacer(appSecret, otherSecret, adminKey, "another-key", "[public]\nlisten = \"127.0.0.1:0\"", "[public]\nlisten = \"127.0.0.1:1\"").Replace(string(file))
+	handshake := func(token string, want int) {
+		t.Helper()
+		if r := s.request("GET", s.public+webhookPath+"?hub.mode=subscribe&hub.challenge=1&hub.verify_token="+token, nil); r.status != want {
+			t.Errorf("the verify token %s: %d", token, r.status)
+		}
+	}
+	handshake(verifyToken, 200)
+	// While one changes to the other, both are good.
+	reload(strings.Replace(string(file), fmt.Sprintf("[%q]", appSecret), fmt.Sprintf("[%q, %q]", otherSecret, appSecret), 1), "configuration read again")
+	for _, secret := range []string{appSecret, otherSecret} {
+		if r := s.request("POST", s.public+webhookPath, b, "X-Hub-Signature-256", hub(secret, b)); r.status != 200 {
+			t.Errorf("one of two app secrets: %d", r.status)
+		}
+	}
+	changed := strings.NewReplacer(verifyToken, "another-token", appSecret, otherSecret, adminKey, "another-key", "[public]\nlisten = \"127.0.0.1:0\"", "[public]\nlisten = \"127.0.0.1:1\"").Replace(string(file))
 	reload(changed, "public.listen")
 	reload(changed, "public.listen") // it still runs with the old one
 	if r := s.post(b); r.status != 401 {
@@ -226,6 +240,8 @@ func TestReload(t *testing.T) {
 	if r := s.request("POST", s.public+webhookPath, b, "X-Hub-Signature-256", hub(otherSecret, b)); r.status != 200 {
 		t.Errorf("the new app secret: %d", r.status)
 	}
+	handshake(verifyToken, 403)
+	handshake("another-token", 200)
 	s.as("another-key", "GET", "/tenants", nil).ok(200)
 	s.as(adminKey, "GET", "/tenants", nil).refused(401, "INVALID_API_KEY")
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {

@@ -56,6 +56,9 @@ func serve(ctx context.Context, env *Env, f *flags) error {
 	// net/http reports odd peers there, in words that the peer can choose.
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer())
+	if err := keepPrivate(); err != nil {
+		log.Warn("core dumps of this process could not be switched off; they would hold secrets", "error", err)
+	}
 	a, err := app.New(app.Options{Config: c, Log: log, Version: app.ReadVersion()})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package webhook_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/gob"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,6 +50,9 @@ func TestSecretNeverPrints(t *testing.T) {
 		slog.New(slog.NewTextHandler(&text, nil)).Info("said", "thing", thing)
 		slog.New(slog.NewJSONHandler(&object, nil)).Info("said", "thing", thing)
 		check(name+" in a log", text.String()+object.String())
+		var dump bytes.Buffer
+		_ = gob.NewEncoder(&dump).Encode(thing) // it refuses most of them
+		check(name+" as gob", dump.String())
 	}
 }
 
