@@ -3,17 +3,33 @@
 GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 5s
+FLAGS    = -trimpath -ldflags='-s -w -buildid='
 
-.PHONY: build test check lint vuln race fuzz test-browser browser screenshots bench crash microbench clean
+.PHONY: build reproducible release test check lint vuln race fuzz test-browser browser screenshots bench crash microbench clean
 
 build: ## the binary, static
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o cubeconnect .
+	CGO_ENABLED=0 $(GO) build $(FLAGS) -o cubeconnect .
+
+# Built a second time in another folder it is the same, bit by bit.
+reproducible:
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && git archive HEAD | (mkdir "$$dir/one" "$$dir/two" && tee "$$dir/tar" | tar -x -C "$$dir/one") && tar -x -C "$$dir/two" -f "$$dir/tar" && \
+	for n in one two; do (cd "$$dir/$$n" && CGO_ENABLED=0 $(GO) build $(FLAGS) -buildvcs=false -o ../$$n.bin .) || exit 1; done && cmp "$$dir/one.bin" "$$dir/two.bin" && echo "two builds are the same"
+
+release: ## dist/: binaries, what is in each (CycloneDX), and their SHA-256
+	rm -rf dist && mkdir dist
+	$(GO) build -modfile=tools/go.mod -o dist/.sbom github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+	set -e; for target in linux-amd64 linux-arm64 darwin-amd64 darwin-arm64; do \
+		CGO_ENABLED=0 GOOS=$${target%-*} GOARCH=$${target#*-} $(GO) build $(FLAGS) -o dist/cubeconnect-$$target .; \
+		dist/.sbom bin -json -noserial -output dist/cubeconnect-$$target.cdx.json dist/cubeconnect-$$target; \
+	done
+	rm dist/.sbom
+	cd dist && sha256sum cubeconnect-* > SHA256SUMS
 
 test: ## all tests, twice in a row
 	$(GO) test -count=2 ./...
 	cd bench && $(GO) test ./...
 
-check: lint vuln race fuzz test-browser ## all that must hold before a change lands
+check: lint vuln reproducible race fuzz test-browser ## all that must hold before a change lands
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
