@@ -77,9 +77,6 @@ type App struct {
 // New opens the database and binds the listeners. It delivers and answers nothing before [App.Run]; if
 // that is never called, [App.Close] must be.
 func New(o Options) (_ *App, err error) {
-	if err := Supported(o.Config); err != nil {
-		return nil, err
-	}
 	a := &App{begun: o.Config, log: o.Log, registry: metrics.NewRegistry(o.Version.Version, o.Version.Commit), started: time.Now()}
 	a.config.Store(o.Config)
 	defer func() {
@@ -158,6 +155,7 @@ func (a *App) Run(ctx context.Context) error {
 	})
 	background.Go(func() { a.store.Retain(working) })
 	background.Go(func() { a.store.Record(working) })
+	a.tls.run(working, &background)
 	for _, s := range a.servers {
 		background.Go(func() {
 			if err := s.serve(); err != nil {
@@ -216,15 +214,6 @@ func (a *App) PublicURL() string { return a.servers[0].url() }
 
 // AdminURL returns the address of the API, as bound.
 func (a *App) AdminURL() string { return a.servers[1].url() }
-
-// Supported refuses what the configuration can say and this version can't do, rather than to look as
-// if it did.
-func Supported(c *config.Config) error {
-	if c.Public.TLS.Mode == config.TLSACME {
-		return errors.New("public.tls.mode: acme is not available in this version; use \"files\", or \"off\" behind a proxy that does TLS")
-	}
-	return nil
-}
 
 func (a *App) deliveryDefaults() (webhook.Schedule, time.Duration) {
 	d := a.config.Load().Delivery

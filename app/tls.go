@@ -1,8 +1,10 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
+	"sync"
 	"time"
 
 	"cubeconnect/certificate"
@@ -13,6 +15,7 @@ import (
 // publicTLS is TLS on the public listener; what is nil isn't configured.
 type publicTLS struct {
 	files  *certificate.Files
+	acme   *certificate.ACME
 	client *certificate.Client
 }
 
@@ -21,10 +24,15 @@ func (a *App) openTLS() (err error) {
 	c := a.config.Load().Public.TLS
 	o := certificate.Options{Log: a.log, Metrics: metrics.NewCertificates(a.registry), Now: time.Now}
 	metrics.RegisterExpiry(a.registry, a.tls.expiry)
-	if c.Mode == config.TLSFiles {
+	switch c.Mode {
+	case config.TLSFiles:
 		if a.tls.files, err = certificate.NewFiles(c.CertFile, c.KeyFile, o); err != nil {
 			return fmt.Errorf("public.tls: %w", err)
 		}
+	case config.TLSACME:
+		a.tls.acme = certificate.NewACME(context.Background(), certificate.ACMEOptions{
+			Options: o, Domains: c.Domains, Email: c.ACMEEmail, Directory: c.ACMEDirectory, Cache: a.store,
+		})
 	}
 	if c.MetaClientCA != "" {
 		if a.tls.client, err = certificate.NewClient(c.MetaClientCA, o); err != nil {
@@ -42,11 +50,16 @@ func (a *App) openTLS() (err error) {
 // config returns what the listener does in a handshake; nil: it does no TLS. Cipher suites, curves and
 // session tickets are Go's own choice, which follows what is known to be safe.
 func (t *publicTLS) config() *tls.Config {
-	if t.files == nil {
+	// No HTTP/2: one POST at a time gains nothing by it, and each connection could carry hundreds of requests.
+	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	switch {
+	case t.files != nil:
+		c.GetCertificate = t.files.Get
+	case t.acme != nil:
+		c.GetCertificate, c.NextProtos = t.acme.Get, append(c.NextProtos, certificate.ChallengeProto)
+	default:
 		return nil
 	}
-	// No HTTP/2: one POST at a time gains nothing by it, and each connection could carry hundreds of requests.
-	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: t.files.Get}
 	if t.client != nil {
 		c.ClientAuth = tls.RequestClientCert // whoever shows none, or another, may still ask for the health
 	}
@@ -65,18 +78,31 @@ func (t *publicTLS) expiry() (list []metrics.CertificateExpiry) {
 	if t.files != nil {
 		list = append(list, t.files.Expiry()...)
 	}
+	if t.acme != nil {
+		list = append(list, t.acme.Expiry()...)
+	}
 	if t.client != nil {
 		list = append(list, t.client.Expiry()...)
 	}
 	return list
 }
 
-// reload reads the files again.
+// reload reads files again, and asks the authority again for what it refused.
 func (t *publicTLS) reload() {
 	if t.files != nil {
 		t.files.Reload()
 	}
+	if t.acme != nil {
+		t.acme.Reload()
+	}
 	if t.client != nil {
 		t.client.Reload()
+	}
+}
+
+// run obtains and renews certificates until ctx ends.
+func (t *publicTLS) run(ctx context.Context, background *sync.WaitGroup) {
+	if t.acme != nil {
+		background.Go(func() { t.acme.Run(ctx) })
 	}
 }

@@ -147,9 +147,6 @@ func check(_ context.Context, env *Env, f *flags) error {
 	if err != nil {
 		return err
 	}
-	if err := app.Supported(c); err != nil {
-		return err
-	}
 	if err := app.CheckRing(c); err != nil {
 		return err
 	}

@@ -84,6 +84,11 @@ func TestWarnings(t *testing.T) {
 			`public.tls.cert_file and key_file are not used: public.tls.mode is "off", not "files"`,
 			`public.tls.domains is not used: public.tls.mode is "off", not "acme"`,
 		}},
+		{"another port than 443", append(secrets, "CUBECONNECT_PUBLIC_TLS_MODE=acme", "CUBECONNECT_PUBLIC_TLS_DOMAINS=a.example"), []string{
+			`public.tls.mode is "acme", and public.listen is 127.0.0.1:8080: the certificate authority connects to port 443 of each domain, ` +
+				`so forward that to public.listen, or set public.listen = ":443"`,
+		}},
+		{"port 443", append(secrets, "CUBECONNECT_PUBLIC_TLS_MODE=acme", "CUBECONNECT_PUBLIC_TLS_DOMAINS=a.example", "CUBECONNECT_PUBLIC_LISTEN=:443"), nil},
 		{"everybody", append(secrets, "CUBECONNECT_PUBLIC_TRUSTED_PROXIES=::/0", "CUBECONNECT_DELIVERY_ALLOW_NETWORKS=0.0.0.0/0"), []string{
 			"public.trusted_proxies trusts every address, so anybody can claim to be any other: name only your proxies",
 			"delivery.allow_networks allows every address, so an endpoint can reach into your own network: name only what must be reached",

@@ -30,6 +30,10 @@ func (c *Config) Warnings() []string {
 	if t := c.Public.TLS; t.Mode != TLSACME && len(t.Domains) > 0 {
 		w = append(w, fmt.Sprintf(`public.tls.domains is not used: public.tls.mode is %q, not "acme"`, t.Mode))
 	}
+	if addr, err := parseListen(c.Public.Listen); c.Public.TLS.Mode == TLSACME && err == nil && addr.port != 443 {
+		w = append(w, fmt.Sprintf(`public.tls.mode is "acme", and public.listen is %s: the certificate authority connects to port 443 of each domain, `+
+			`so forward that to public.listen, or set public.listen = ":443"`, c.Public.Listen))
+	}
 	if slices.ContainsFunc(c.Public.TrustedProxies, isEverything) {
 		w = append(w, "public.trusted_proxies trusts every address, so anybody can claim to be any other: name only your proxies")
 	}

@@ -9,6 +9,7 @@ import (
 // Where certificates come from, as labels of [Certificates].Updates.
 const (
 	FromFiles    = "files"
+	FromACME     = "acme"
 	FromClientCA = "meta_client_ca"
 )
 
@@ -26,9 +27,9 @@ type Certificates struct {
 // NewCertificates registers the collectors of certificates.
 func NewCertificates(reg prometheus.Registerer) *Certificates {
 	m := &Certificates{
-		Updates: counter("certificate_updates_total", "Certificates read again from files, by result.", "source", "result"),
+		Updates: counter("certificate_updates_total", "Certificates obtained from the authority, or read again from files, by result.", "source", "result"),
 	}
-	for _, source := range []string{FromFiles, FromClientCA} {
+	for _, source := range []string{FromFiles, FromACME, FromClientCA} {
 		m.Updates.WithLabelValues(source, UpdateSucceeded)
 		m.Updates.WithLabelValues(source, UpdateFailed)
 	}

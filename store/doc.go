@@ -62,6 +62,7 @@
 //	purge         kind(1) id(4)                            tenant(4): deleted, its records not yet gone
 //	activity      kind(1) id(4) resolution(1) begin(4)     counters of one span of time
 //	console       "login"                                  JSON: hash of the password, sessions
+//	certificates  authority, domain                        sealed: certificate and key, or the account's key
 //	trail         id(16)                                   JSON: who did what to which thing
 //	gathered      number(8)                                rows of messages, customers, seen and held on their way there
 //

@@ -34,6 +34,7 @@ const (
 	bConsole
 	bTrail
 	bGathered
+	bCertificates
 	bucketCount
 )
 
@@ -41,7 +42,7 @@ var bucketNames = [bucketCount][]byte{
 	[]byte("meta"), []byte("tenants"), []byte("accounts"), []byte("endpoints"), []byte("api_keys"), []byte("audit"), []byte("events"),
 	[]byte("deliveries"), []byte("trouble"), []byte("schedule"), []byte("held"), []byte("messages"), []byte("customers"), []byte("templates"),
 	[]byte("seen"), []byte("idempotency"), []byte("stats"), []byte("purge"), []byte("activity"),
-	[]byte("console"), []byte("trail"), []byte("gathered"),
+	[]byte("console"), []byte("trail"), []byte("gathered"), []byte("certificates"),
 }
 
 var allBuckets = func() (all []bucket) {

@@ -82,6 +82,11 @@ var sealedIn = []struct {
 	}},
 	{bAccounts, editRecord[accountRecord](bAccounts)},
 	{bEndpoints, editRecord[endpointRecord](bEndpoints)},
+	{bCertificates, func(key, record []byte, visit visitSealed) ([]byte, error) {
+		v := sealed(record)
+		err := visit(certificatePlace(key), &v)
+		return v, err
+	}},
 }
 
 // editRecord edits JSON records that have a number for a key.

@@ -46,6 +46,12 @@ func forms(secret string) (list [][]byte) {
 // noSecretIn searches files for all that was kept.
 func noSecretIn(t *testing.T, when string, files ...string) {
 	t.Helper()
+	hidden(t, when, noSecret, files...)
+}
+
+// hidden searches files for secrets. Beside is what must be found there.
+func hidden(t *testing.T, when, beside string, files ...string) {
+	t.Helper()
 	var all []byte
 	for _, name := range files {
 		b, err := os.ReadFile(name)
@@ -54,7 +60,7 @@ func noSecretIn(t *testing.T, when string, files ...string) {
 		}
 		all = append(all, b...)
 	}
-	if !bytes.Contains(all, []byte(noSecret)) {
+	if !bytes.Contains(all, []byte(beside)) {
 		t.Errorf("%s: even what is no secret isn't there", when)
 	}
 	for _, secret := range []string{oldSecret, newSecret, headerName, headerValue, accessToken} {
