@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -171,9 +172,13 @@ func (s *Store) flush(l *layer) {
 		}
 		s.release(l.last, err)
 		s.nudge()
-		if doubtful {
-			<-s.ending
-			return
+		for doubtful { // who asks from now on is told too
+			select {
+			case <-s.ending:
+				return
+			case <-s.again:
+				s.release(math.MaxUint64, err)
+			}
 		}
 		select {
 		case <-s.ending:
