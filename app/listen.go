@@ -66,7 +66,10 @@ func (a *App) add(name, scheme string, l net.Listener, h http.Handler, write tim
 		WriteTimeout:      write, // of the rest, what takes longer asks for it
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+		// What one connection can have under way, and make us hold before it is read. net/http ends those that
+		// open and reset streams faster than they are answered.
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: 32, MaxReadFrameSize: 16 << 10, MaxReceiveBufferPerStream: 64 << 10, MaxReceiveBufferPerConnection: 128 << 10},
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 	a.servers = append(a.servers, &server{name: name, scheme: scheme, listener: l, http: s})
 }

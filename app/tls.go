@@ -50,8 +50,7 @@ func (a *App) openTLS() (err error) {
 // config returns what the listener does in a handshake; nil: it does no TLS. Cipher suites, curves and
 // session tickets are Go's own choice, which follows what is known to be safe.
 func (t *publicTLS) config() *tls.Config {
-	// No HTTP/2: one POST at a time gains nothing by it, and each connection could carry hundreds of requests.
-	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 	switch {
 	case t.files != nil:
 		c.GetCertificate = t.files.Get

@@ -74,8 +74,8 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if resp.ProtoMajor != 1 || resp.StatusCode != 200 { // HTTP/2 was offered
-		t.Errorf("health: %s %s, want HTTP/1.1", resp.Proto, resp.Status)
+	if resp.ProtoMajor != 2 || resp.StatusCode != 200 {
+		t.Errorf("health: %s %s, want HTTP/2", resp.Proto, resp.Status)
 	}
 	for _, c := range []struct {
 		name   string
@@ -87,6 +87,7 @@ func TestTLS(t *testing.T) {
 		{"TLS 1.1", &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, false},
 		{"TLS 1.2 without forward secrecy", &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}}, false},
 		{"another protocol", &tls.Config{NextProtos: []string{"ftp"}}, false},
+		{"HTTP/2", &tls.Config{NextProtos: []string{"h2"}}, true},
 		{"HTTP/1.1", &tls.Config{NextProtos: []string{"http/1.1"}}, true},
 	} {
 		c.config.RootCAs, c.config.ServerName = ca.Pool(), "localhost"
