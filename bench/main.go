@@ -6,7 +6,7 @@
 // order. Load and receiver speak HTTP by hand, so that most of the machine is left for what is measured.
 // All traffic stays on loopback, and ends by itself.
 //
-//	go run . [-seconds 10] [-repeat 1] [-only NAME,...] [-fill 1GiB] [-pending 100000] [-out RESULTS.md] [-profile cpu.pgo]
+//	go run . [-seconds 10] [-repeat 1] [-only NAME,...] [-fill 1GiB] [-pending 100000] [-out RESULTS.md] [-profile FILE]
 //
 // It has five sections, which -only takes by name, as it does single scenarios:
 //
@@ -17,8 +17,7 @@
 //	backup    a steady load on a large file, alone and while backups are taken
 //	retention a steady load, of which everything is kept, or expires after seconds
 //
-// With -profile it also keeps what the program does with its time under full load (closed64): for pprof, and for
-// the compiler, which builds the program by it.
+// With -profile it also keeps, for pprof, what the program does with its time under full load (closed64).
 //
 // The exit status is 1 if something could not be measured, or an event was lost, repeated or out of order.
 // A missed target is said in the results, and is none of these.
