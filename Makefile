@@ -53,10 +53,10 @@ race:
 	cd acmetest && CGO_ENABLED=1 $(GO) test -race ./...
 	GOMAXPROCS=1 $(GO) test -count=1 ./... # the cache does not know of GOMAXPROCS
 
-fuzz: ## each fuzz target for FUZZTIME, two at a time
+fuzz: ## each fuzz target for FUZZTIME, four at a time
 	@for dir in $$($(GO) list -f '{{.Dir}}' ./...); do \
 		grep -ho '^func Fuzz[A-Za-z0-9]*' "$$dir"/*_test.go 2>/dev/null | sed "s|^func |$$dir |"; \
-	done | GO="$(GO)" FUZZTIME=$(FUZZTIME) xargs -P 2 -n 2 tools/fuzz
+	done | GO="$(GO)" FUZZTIME=$(FUZZTIME) xargs -P 4 -n 2 tools/fuzz
 
 test-browser: browser ## the console in a real browser
 	cd browsertest && $(GO) test -count=1 -timeout=30m ./...

@@ -55,14 +55,24 @@ func readGathering(b *bolt.Tx, size int) (gathering, error) {
 		}
 		g.next = binary.BigEndian.Uint64(k) + 1
 		g.bytes += len(v)
-		var record layer
-		if err := record.add(v); err != nil {
+		if err := g.rows.add(v); err != nil {
 			return fmt.Errorf("gathered %x: %w", k, err)
 		}
-		g.rows.replace(&record)
 		return nil
 	})
 	g.from = g.next
+	for _, in := range scattered {
+		var gone []row
+		_ = g.rows.each(in, func(r row) error { // it can't fail
+			if r.gone {
+				gone = append(gone, r)
+			}
+			return nil
+		})
+		for _, r := range gone {
+			g.rows.drop(in, r)
+		}
+	}
 	return g, err
 }
 
@@ -83,7 +93,7 @@ func (l *layer) replace(above *layer) {
 // gather writes a layer's scattered rows and returns what is gathered from then on. With all set it takes
 // everything to its place, and leaves no older state of it behind.
 func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
-	came := &layer{}
+	came, size := &layer{}, 0
 	for _, in := range scattered {
 		came.trees[in] = l.trees[in]
 		// What is gone goes at once: it may be gone because nobody may read it any more.
@@ -92,6 +102,7 @@ func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 			if r.gone {
 				return to.Delete(r.key)
 			}
+			size += r.size()
 			return nil
 		}); err != nil {
 			return g, err
@@ -99,7 +110,6 @@ func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 	}
 	g.rows = g.rows.copied(scattered[:])
 	records := b.Bucket(bGathered.name())
-	keep := g.size
 	if came.rows() > 0 {
 		record := came.appendTo(nil)
 		if err := records.Put(binary.BigEndian.AppendUint64(nil, g.next), record); err != nil {
@@ -108,11 +118,14 @@ func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 		g.next++
 		g.bytes += len(record)
 		g.rows.replace(came)
-		if g.bytes > g.size { // rows that change again and again make records, and nothing to keep
-			keep = min(keep, max(0, g.rows.bytes-len(record)))
-		}
 	}
-	if all {
+	keep := g.size
+	if g.bytes > g.size { // rows that change again and again make records, and nothing to keep
+		keep = min(keep, g.rows.bytes-size)
+	}
+	// After a start there is more than should be: that goes little by little, or it would be a large transaction.
+	keep = max(0, keep, g.rows.bytes-2*size)
+	if all || g.bytes > 3*g.size {
 		keep = 0
 	}
 	for g.rows.bytes > keep {
