@@ -371,7 +371,7 @@ func TestAttacks(t *testing.T) {
 				client := v.client(stranger(n / 6))
 				defer client.CloseIdleConnections()
 				switch status, err := v.post(client, body, badSignature); {
-				case err != nil, status == http.StatusServiceUnavailable: // too many of one stranger
+				case err != nil, status == http.StatusServiceUnavailable, status == http.StatusTooManyRequests: // too many of one stranger
 				case status == http.StatusUnauthorized:
 					read.Add(1)
 				default:
