@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"cubeconnect/durable"
 	"cubeconnect/private"
 )
 
@@ -30,10 +31,13 @@ func Create(path string, now time.Time) (*Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the master key: %w", err)
 	}
-	if err := name(made, path); err != nil {
+	if err := durable.Name(made, path); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			err = errTaken(path)
+		}
 		return nil, fmt.Errorf("make the master key: %w", errors.Join(err, os.Remove(made)))
 	}
-	if err := syncFolder(filepath.Dir(path)); err != nil {
+	if err := durable.SyncFolder(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("make the master key: %w", err)
 	}
 	return newRing(path, false, keys), nil
@@ -115,7 +119,7 @@ func replace(path string, data []byte) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(made))
 	}
-	return syncFolder(filepath.Dir(path))
+	return durable.SyncFolder(filepath.Dir(path))
 }
 
 // write brings a file to disk beside the one that it is meant to be, and returns its name. What a process
@@ -134,25 +138,4 @@ func write(path string, data []byte, mode fs.FileMode) (made string, err error) 
 		return "", errors.Join(err, os.Remove(made))
 	}
 	return made, nil
-}
-
-// name gives a file a name that no other has.
-func name(from, to string) error {
-	if os.Link(from, to) == nil {
-		return os.Remove(from)
-	}
-	// The name is in use, or the file system has no hard links.
-	if _, err := os.Lstat(to); err == nil {
-		return errTaken(to)
-	}
-	return os.Rename(from, to)
-}
-
-// syncFolder makes the names in a folder durable.
-func syncFolder(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -14,6 +14,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"cubeconnect/durable"
 	"cubeconnect/keyring"
 	"cubeconnect/store/wal"
 	"cubeconnect/webhook"
@@ -103,12 +104,14 @@ func Save(path string, ring *keyring.Ring, write func(io.Writer) error) (counts 
 	}
 	counts, err = fill(f, ring, write)
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = rename(f.Name(), path)
+		if err = durable.Name(f.Name(), path); errors.Is(err, fs.ErrExist) {
+			err = errTaken(path)
+		}
 	}
 	if err != nil {
 		return counts, errors.Join(err, os.Remove(f.Name()))
 	}
-	return counts, wal.SyncFolder(filepath.Dir(path))
+	return counts, durable.SyncFolder(filepath.Dir(path))
 }
 
 // begin makes an unfinished file, which nobody else can read, beside the one it is meant for.
@@ -122,18 +125,6 @@ func begin(path string) (*os.File, error) {
 
 func errTaken(path string) error {
 	return fmt.Errorf("%s exists, and is not overwritten; move it away first", path)
-}
-
-// rename gives a file a name that no other has.
-func rename(from, to string) error {
-	if os.Link(from, to) == nil {
-		return os.Remove(from)
-	}
-	// The name is in use, or the file system has no hard links.
-	if _, err := os.Lstat(to); err == nil {
-		return errTaken(to)
-	}
-	return os.Rename(from, to)
 }
 
 // fill writes a file, brings it to disk and verifies it.

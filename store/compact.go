@@ -10,6 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"cubeconnect/durable"
 	"cubeconnect/keyring"
 	"cubeconnect/store/wal"
 )
@@ -69,7 +70,7 @@ func Compact(ctx context.Context, path string, ring *keyring.Ring) (before, afte
 	if err != nil {
 		return 0, 0, errors.Join(err, os.Remove(made))
 	}
-	return was.Size(), is.Size(), wal.SyncFolder(filepath.Dir(file))
+	return was.Size(), is.Size(), durable.SyncFolder(filepath.Dir(file))
 }
 
 // compacted writes a compacted copy beside a database, brings it to disk and returns its name.

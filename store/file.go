@@ -12,7 +12,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
-	"cubeconnect/store/wal"
+	"cubeconnect/durable"
 )
 
 // lockWait is how long a file that another process has open is waited for: a restart may overlap the old
@@ -42,7 +42,7 @@ func openFile(path string, maxSize int) (*bolt.DB, error) {
 	switch {
 	case err != nil:
 	case fresh:
-		err = wal.SyncFolder(filepath.Dir(path)) // or a power cut could take the file's name with it
+		err = durable.SyncFolder(filepath.Dir(path)) // or a power cut could take the file's name with it
 	default:
 		if err = closeToOthers(path); err != nil {
 			break

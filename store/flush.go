@@ -16,6 +16,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"cubeconnect/durable"
 	"cubeconnect/store/wal"
 	"cubeconnect/webhook"
 )
@@ -423,7 +424,7 @@ func (s *Store) takeOver(path string) error {
 		s.log.Warn("the database was not closed, and its write-ahead log is missing: writes of the last moment before may be too", "path", path)
 	}
 	// Nor may a log that was removed come back after the file has forgotten it.
-	if err := wal.SyncFolder(filepath.Dir(path)); err != nil {
+	if err := durable.SyncFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
 	s.logState.previous = st.id

@@ -39,6 +39,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"cubeconnect/durable"
 )
 
 const (
@@ -93,7 +95,7 @@ func Create(path string, id ID, last uint64) (*Log, error) {
 		}
 		l.files[i] = f
 	}
-	if err := SyncFolder(filepath.Dir(path)); err != nil {
+	if err := durable.SyncFolder(filepath.Dir(path)); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
@@ -261,7 +263,7 @@ func Discard(path string, done ID) error {
 		gone = true
 	}
 	if gone {
-		return SyncFolder(filepath.Dir(path))
+		return durable.SyncFolder(filepath.Dir(path))
 	}
 	return nil
 }
@@ -291,7 +293,7 @@ func Open(path string, id ID, applied uint64) (*Log, error) {
 		f, err := os.OpenFile(name, os.O_RDWR, 0)
 		if errors.Is(err, fs.ErrNotExist) {
 			if l.files[i], err = createFile(name, id); err == nil {
-				err = SyncFolder(filepath.Dir(path))
+				err = durable.SyncFolder(filepath.Dir(path))
 			}
 		} else if err == nil {
 			var size int64
@@ -423,16 +425,4 @@ func split(b []byte, seed uint32) (first uint64, records [][]byte, size int) {
 		size += end
 	}
 	return first, records, size
-}
-
-// SyncFolder makes the names in a folder durable.
-func SyncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("open the data folder: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("sync the data folder: %w", err)
-	}
-	return nil
 }
