@@ -218,11 +218,7 @@ func (c *Console) deliveries(ctx context.Context, tenant uint32) (endpoints bool
 }
 
 func (q *request) newAccount() error {
-	t, err := q.tenantOf()
-	if err != nil {
-		return err
-	}
-	f, err := q.parseForm()
+	t, f, err := q.tenantForm()
 	if err != nil {
 		return err
 	}

@@ -194,11 +194,7 @@ func (q *request) show(status int, p *endpointPage) error {
 }
 
 func (q *request) newEndpoint() error {
-	t, err := q.tenantOf()
-	if err != nil {
-		return err
-	}
-	f, err := q.parseForm()
+	t, f, err := q.tenantForm()
 	if err != nil {
 		return err
 	}

@@ -26,11 +26,7 @@ type fact struct{ Key, Value string }
 
 // erase asks which customer is to be erased, asks once more, and does it.
 func (q *request) erase() error {
-	t, err := q.tenantOf()
-	if err != nil {
-		return err
-	}
-	f, err := q.parseForm()
+	t, f, err := q.tenantForm()
 	if err != nil {
 		return err
 	}

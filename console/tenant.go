@@ -50,6 +50,14 @@ func (q *request) tenantOf() (webhook.Tenant, error) {
 	return q.c.store.Tenant(q.Context(), id)
 }
 
+// tenantForm returns the path's tenant and what was entered on its page.
+func (q *request) tenantForm() (t webhook.Tenant, f form, err error) {
+	if t, err = q.tenantOf(); err == nil {
+		f, err = q.parseForm()
+	}
+	return t, f, err
+}
+
 type tenantPage struct {
 	frame
 	Form   form
@@ -87,11 +95,7 @@ func (f form) tenant(t *webhook.Tenant) {
 }
 
 func (q *request) editTenant() error {
-	t, err := q.tenantOf()
-	if err != nil {
-		return err
-	}
-	f, err := q.parseForm()
+	t, f, err := q.tenantForm()
 	if err != nil {
 		return err
 	}
