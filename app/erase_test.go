@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"cubeconnect/config"
 )
@@ -27,8 +28,11 @@ func TestErase(t *testing.T) {
 		}
 		return reply{}
 	})
+	now := fmt.Sprint(time.Now().Unix())
 	both := func(i int) []byte {
-		c := inMessages(waba1, phone1, "messages", textElement(customer, fmt.Sprint("wamid.a", i), "my words"), textElement(other, fmt.Sprint("wamid.b", i), "other words"))
+		mine := textElement(customer, fmt.Sprint("wamid.a", i), "my words")
+		mine["timestamp"] = now // or retention may be there first
+		c := inMessages(waba1, phone1, "messages", mine, textElement(other, fmt.Sprint("wamid.b", i), "other words"))
 		c.value["contacts"] = []any{object{"wa_id": customer, "user_id": "US.13491208655302741918", "profile": object{"name": "Ada"}}, object{"wa_id": other, "profile": object{"name": "Bob"}}}
 		return webhookOf(c)
 	}
