@@ -29,6 +29,7 @@ type step struct {
 	run   func(*tx) error
 	alone bool // shares its commit with no other step
 	grows bool // brings in something new: refused while the file can't grow
+	frees bool // removes what has expired: that makes room, and so has some of its own
 	done  chan error
 }
 
@@ -41,6 +42,11 @@ func (s *Store) update(ctx context.Context, run func(*tx) error) error {
 // written they fail at once: what room there is belongs to what was acknowledged.
 func (s *Store) updateNew(ctx context.Context, run func(*tx) error) error {
 	return s.submit(ctx, s.steps, &step{run: run, grows: true, done: make(chan error, 1)})
+}
+
+// updateToFree is for steps that remove what is not needed any more.
+func (s *Store) updateToFree(ctx context.Context, run func(*tx) error) error {
+	return s.submit(ctx, s.steps, &step{run: run, frees: true, done: make(chan error, 1)})
 }
 
 // updateAlone is for steps that change what later steps look up in memory (endpoints, for one): none of
@@ -205,7 +211,7 @@ func (s *Store) try(batch []*step) (t *tx, broken *step, err error) {
 	t = s.newTx(r)
 	room := s.room()
 	for _, st := range batch {
-		if room != nil && (st.grows || s.crammed()) {
+		if room != nil && (st.grows || s.crammed(st)) {
 			t.refuse(st, room)
 			continue
 		}
@@ -229,6 +235,9 @@ func (s *Store) try(batch []*step) (t *tx, broken *step, err error) {
 	s.overlay.Lock()
 	defer s.overlay.Unlock()
 	s.active.merge(t.own)
+	if room == nil {
+		s.roomy = s.active.bytes
+	}
 	return t, nil, nil
 }
 

@@ -26,7 +26,7 @@ const (
 	// at once, the fewer pages are written for each event. All of it is in memory, and read again after a crash.
 	flushSize  = 1 << 20
 	flushEvery = time.Second
-	// maxAhead bounds what is in memory while the file can't keep up.
+	// maxAhead bounds what is in memory while the file can't keep up; see crammed for when it can't be written.
 	maxAhead = 16 << 20
 	// flushRetry is the wait after the file could not be written.
 	flushRetry = time.Second
@@ -43,6 +43,7 @@ type flusher struct {
 	waiting  []flushWait
 
 	begun   time.Time     // when active got its first row; of the commit loop only
+	roomy   int           // bytes of active when the file could last be written; of the commit loop only
 	hand    chan *layer   // from the commit loop
 	turn    chan struct{} // tells the commit loop to look whether the log should be rotated
 	ending  chan struct{} // closed when nothing is tried again any more
@@ -83,7 +84,7 @@ func (s *Store) Flush(ctx context.Context) error {
 // are free.
 func (s *Store) FlushAll(ctx context.Context) error {
 	w := flushWait{all: true, done: make(chan error, 1)}
-	err := s.update(ctx, func(t *tx) error { // there must be something to move
+	err := s.updateToFree(ctx, func(t *tx) error { // there must be something to move
 		t.put(bMeta, []byte("flushed"), []byte(t.now.Format(time.RFC3339)))
 		t.after = append(t.after, func() {
 			s.overlay.Lock() // before anybody can move it
@@ -165,27 +166,18 @@ func (s *Store) flush(l *layer) {
 	begun := time.Now()
 	err := s.move(l)
 	s.space.look()
-	for ; err != nil; err = s.moveThriftily(l) {
+	for thrifty := false; err != nil; thrifty, err = true, s.moveThriftily(l) {
 		doubtful := errors.Is(err, errDoubtful)
-		err = storageError(err)
-		if s.stuck.Swap(&err) == nil || doubtful {
-			s.log.Error("the database file can't be written; nothing new is accepted until it can", "error", err)
+		why := storageError(err)
+		if s.stuck.Swap(&why) == nil || doubtful {
+			s.log.Error("the database file can't be written; nothing new is accepted until it can", "error", why)
 		}
-		s.release(l.last, err)
-		s.nudge()
-		for doubtful { // who asks from now on is told too
-			select {
-			case <-s.ending:
+		if thrifty || doubtful {
+			s.release(l.last, why)
+			s.nudge()
+			if !s.pause(doubtful, why) {
 				return
-			case <-s.again:
-				s.release(math.MaxUint64, err)
 			}
-		}
-		select {
-		case <-s.ending:
-			return
-		case <-time.After(flushRetry):
-		case <-s.again:
 		}
 		l = s.everything() // what was deleted meanwhile makes room
 	}
@@ -198,6 +190,28 @@ func (s *Store) flush(l *layer) {
 	s.release(l.last, nil)
 	s.metrics.FlushDuration.Observe(time.Since(begun).Seconds())
 	s.nudge()
+}
+
+// pause waits until the file may be tried again, and returns false if nothing is tried any more. Where its end
+// is in doubt that is never, and who asks meanwhile is told so.
+func (s *Store) pause(doubtful bool, err error) bool {
+	retry := time.After(flushRetry)
+	if doubtful {
+		retry = nil
+	}
+	for {
+		select {
+		case <-s.ending:
+			return false
+		case <-retry:
+			return true
+		case <-s.again:
+			if !doubtful {
+				return true
+			}
+			s.release(math.MaxUint64, err)
+		}
+	}
 }
 
 // release answers those that wait for what was moved, or could not be.
@@ -345,8 +359,13 @@ func (s *Store) room() error {
 // doubtful reports whether nothing may be written to the file any more.
 func (s *Store) doubtful() bool { return errors.Is(s.room(), errDoubtful) }
 
-// crammed reports whether memory holds as much as it may. It belongs to the commit loop.
-func (s *Store) crammed() bool { return s.active.bytes >= maxAhead }
+// crammed reports whether memory holds as much as it may for a step while the file can't be written: beside
+// what came before there is room for outcomes, and as much again for what makes some. It belongs to the commit
+// loop.
+func (s *Store) crammed(st *step) bool {
+	more := s.active.bytes - s.roomy
+	return more >= 2*maxAhead || more >= maxAhead && !st.frees
+}
 
 // logState says which write-ahead log belongs to the file.
 type logState struct {

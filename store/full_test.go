@@ -25,6 +25,9 @@ func (o owner) fill() (stored []string) {
 		switch {
 		case err == nil:
 			stored = append(stored, wamid)
+			if err := o.Flush(ctx()); err != nil && !errors.Is(err, webhook.ErrFull) {
+				o.t.Fatal(err)
+			}
 		case errors.Is(err, webhook.ErrFull):
 			o.posts++
 			return stored
@@ -114,6 +117,54 @@ func TestFullForAll(t *testing.T) {
 	equal(t, len(o.events()), before+int(stored.Load()))
 	o.reopen()
 	equal(t, len(o.events()), before+int(stored.Load()))
+}
+
+// However much waits in memory for room that isn't there, outcomes are taken and retention makes some.
+func TestFullWithMuchAhead(t *testing.T) {
+	t.Parallel()
+	var slow atomic.Bool
+	called, goOn := make(chan struct{}), make(chan struct{})
+	o := openStore(t, func(so *store.Options) {
+		so.MaxSize = 17 << 20
+		so.Free = func() (int64, int64, error) { // each flush asks at its end, before it tells
+			if slow.Load() {
+				called <- struct{}{}
+				<-goOn
+			}
+			return 1 << 40, 1 << 40, nil
+		}
+	}).newTenant()
+	ep := o.endpoint()
+	acceptMuch := func() { // as much as may wait
+		for range 41 {
+			in := o.inbound(o.message(fmt.Sprint(o.posts), ""))
+			o.posts++
+			in.Body = make([]byte, 400<<10)
+			if _, err := o.Accept(ctx(), in); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	slow.Store(true)
+	flushed := make(chan error)
+	go func() { flushed <- o.Flush(ctx()) }()
+	<-called
+	acceptMuch()
+	goOn <- struct{}{}
+	o.ok(<-flushed)
+	<-called // all that was too much
+	acceptMuch()
+	slow.Store(false)
+	goOn <- struct{}{}
+	equal(t, errors.Is(o.Flush(ctx()), webhook.ErrFull), true)
+	for _, e := range o.events() {
+		o.succeed(e.ID.WithOwner(ep))
+	}
+	equal(t, o.stats(ep).Pending, 0)
+	o.clock.advance(31 * day)
+	o.ok(o.RetainAll(ctx()))
+	equal(t, o.Healthy(), nil)
+	equal(t, len(o.events()), 0)
 }
 
 // To remove takes room as well: of records that lie apart each one's page is written anew. Where there is

@@ -114,7 +114,7 @@ type sweep struct {
 // retainStep removes some of what has expired; more says that the round isn't over.
 func (s *Store) retainStep(ctx context.Context, sw *sweep) (more bool, err error) {
 	var next sweep
-	err = s.update(ctx, func(t *tx) (err error) {
+	err = s.updateToFree(ctx, func(t *tx) (err error) {
 		next = *sw
 		more, err = t.retain(&next, retainChunk)
 		if err == nil && t.s.failing.Load() {
