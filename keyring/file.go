@@ -28,6 +28,9 @@ func Create(path string, now time.Time) (*Ring, error) {
 	}
 	keys := []key{newKey(now)}
 	made, err := write(path, format(keys), 0o600)
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w; the folder's owner must be the user that runs this program", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("make the master key: %w", err)
 	}
