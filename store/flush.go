@@ -172,9 +172,9 @@ func (s *Store) flush(l *layer) {
 		if s.stuck.Swap(&why) == nil || doubtful {
 			s.log.Error("the database file can't be written; nothing new is accepted until it can", "error", why)
 		}
+		s.nudge()
 		if thrifty || doubtful {
 			s.release(l.last, why)
-			s.nudge()
 			if !s.pause(doubtful, why) {
 				return
 			}
