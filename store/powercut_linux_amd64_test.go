@@ -20,8 +20,8 @@ import (
 	"cubeconnect/webhook"
 )
 
-// usualCuts is how many there are in a usual run: make crash makes ten times as many.
-const usualCuts = 240
+// usualCuts is how many there are in a usual run: make crash makes forty times as many.
+const usualCuts = 120
 
 var cuts = flag.Int("cuts", usualCuts, "at how many moments of a recorded load the power is cut")
 
