@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"os"
@@ -158,6 +159,7 @@ func TestVerifyFinds(t *testing.T) {
 		"an index without an entry":   {first("trouble", deleteIt), "in the trouble index: false"},
 		"an event that is gone":       {first("events", deleteIt), "its event is gone"},
 		"a delivery that is gone":     {first("deliveries", deleteIt), "names delivery"},
+		"a delivery's status":         {first("deliveries", statusOf(0)), "status 0 is none"},
 		"a held one without an entry": {first("held", deleteIt), "holds its conversation"},
 		"a message that is damaged":   {first("messages", putIt("\x01")), "record is damaged"},
 		"an event that is damaged":    {first("events", putIt("\x07")), "record is damaged"},
@@ -202,4 +204,12 @@ func deleteIt(b *bolt.Bucket, k []byte) error { return b.Delete(k) }
 
 func putIt(v string) func(*bolt.Bucket, []byte) error {
 	return func(b *bolt.Bucket, k []byte) error { return b.Put(k, []byte(v)) }
+}
+
+func statusOf(status byte) func(*bolt.Bucket, []byte) error {
+	return func(b *bolt.Bucket, k []byte) error {
+		v := bytes.Clone(b.Get(k))
+		v[1] = status // behind the version
+		return b.Put(k, v)
+	}
 }

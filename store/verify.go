@@ -177,6 +177,7 @@ func (v *verifier) deliveries() error {
 		}
 		if d.Status < webhook.Pending || d.Status > webhook.Failed {
 			v.fault("delivery %s: status %d is none", d.ID, d.Status)
+			return nil
 		}
 		if v.dir.endpoints[d.EndpointID()] != nil {
 			st := v.waiting[d.EndpointID()]

@@ -3,7 +3,6 @@ package webhook
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ type Duration time.Duration
 
 // ParseDuration reads what [time.ParseDuration] reads, and whole days ("30d"), alone or in front.
 func ParseDuration(s string) (Duration, error) {
+	const most = 36500 * 24 * time.Hour
 	var days time.Duration
 	rest := s
 	if i := strings.IndexByte(s, 'd'); i > 0 {
@@ -22,7 +22,7 @@ func ParseDuration(s string) (Duration, error) {
 		if err != nil {
 			return 0, fmt.Errorf("%q is not a duration such as 10s, 5m, 24h or 30d", s)
 		}
-		if n > 36500 || n < 0 {
+		if n > int64(most/(24*time.Hour)) || n < 0 {
 			return 0, fmt.Errorf("%q is out of range", s)
 		}
 		days, rest = time.Duration(n)*24*time.Hour, s[i+1:]
@@ -34,7 +34,7 @@ func ParseDuration(s string) (Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%q is not a duration such as 10s, 5m, 24h or 30d", s)
 	}
-	if d > math.MaxInt64-days {
+	if d > most-days {
 		return 0, fmt.Errorf("%q is out of range", s)
 	}
 	return Duration(days + d), nil
