@@ -12,7 +12,7 @@ import (
 // Duration is a [time.Duration] written as "10s", "4m", "24h", "9d" or a sum of such parts ("1h30m").
 type Duration time.Duration
 
-// ParseDuration reads what [time.ParseDuration] reads, and whole days ("30d"), alone or in front.
+// ParseDuration reads what [time.ParseDuration] reads, and whole days ("30d"), alone or in front: 36,500 days at most.
 func ParseDuration(s string) (Duration, error) {
 	const most = 36500 * 24 * time.Hour
 	var days time.Duration
