@@ -1,10 +1,8 @@
 package console
 
 import (
-	"fmt"
 	"html/template"
 	"math"
-	"strconv"
 	"strings"
 	"time"
 
@@ -307,86 +305,6 @@ func (l *language) strip(spans []webhook.Activity, step time.Duration, zone *tim
 	return p.svg("strip", label)
 }
 
-// painter draws on a surface of its own measure, which the page stretches. Time goes in the direction of
-// the language.
-type painter struct {
-	width, height float64
-	slot          float64 // width of one span
-	mirrored      bool
-	b             strings.Builder
-}
-
-func (l *language) painter(width, height float64, count int) *painter {
-	return &painter{width: width, height: height, slot: width / float64(count), mirrored: l.Dir == "rtl"}
-}
-
-// at returns where something begins that is so wide, and so far from where the line begins.
-func (p *painter) at(x, width float64) float64 {
-	if p.mirrored {
-		return p.width - x - width
-	}
-	return x
-}
-
-func number(v float64) string { return strconv.FormatFloat(math.Round(v*100)/100, 'f', -1, 64) }
-
-// add adds a step to a path.
-func (p *painter) add(step byte, to ...float64) {
-	p.b.WriteByte(step)
-	for i, v := range to {
-		if i > 0 {
-			p.b.WriteByte(' ')
-		}
-		p.b.WriteString(number(v))
-	}
-}
-
-// box adds a rectangle to a path, in the span i.
-func (p *painter) box(i int, top, height float64) {
-	const share = 0.8 // of the span's width
-	if height <= 0 {
-		return
-	}
-	w := p.slot * share
-	p.add('M', p.at(float64(i)*p.slot+(p.slot-w)/2, w), top)
-	p.add('h', w)
-	p.add('v', height)
-	p.add('h', -w)
-	p.b.WriteByte('z')
-}
-
-// path draws what draw adds to it.
-func (p *painter) path(class string, draw func()) {
-	p.b.WriteString(`<path class="` + class + `" vector-effect="non-scaling-stroke" d="`)
-	draw()
-	p.b.WriteString(`"/>`)
-}
-
-// tip says something of the span i where a mouse rests.
-func (p *painter) tip(i int, text string) {
-	p.b.WriteString(`<rect class="hit" x="` + number(p.at(float64(i)*p.slot, p.slot)) + `" y="0" width="` + number(p.slot) + `" height="` + number(p.height) + `"><title>` +
-		template.HTMLEscapeString(text) + `</title></rect>`)
-}
-
-// svg ends the drawing. Label says it to those who don't see it.
-func (p *painter) svg(class, label string) template.HTML {
-	return template.HTML(fmt.Sprintf(`<svg class="%s" viewBox="0 0 %s %s" preserveAspectRatio="none" role="img" aria-label="%s">%s</svg>`,
-		class, number(p.width), number(p.height), template.HTMLEscapeString(label), p.b.String()))
-}
-
-// axis is a drawing of its own, which is not stretched.
-func (p *painter) axis(marks []mark) template.HTML {
-	var b strings.Builder
-	b.WriteString(`<svg class="axis" aria-hidden="true">`)
-	for _, m := range marks {
-		if m.text != "" && m.at > 0.03 && m.at < 0.97 {
-			fmt.Fprintf(&b, `<text x="%s%%" y="11">%s</text>`, number(p.at(m.at*p.width, 0)/p.width*100), m.text)
-		}
-	}
-	b.WriteString(`</svg>`)
-	return template.HTML(b.String())
-}
-
 // ceiling returns the next round number, of which a half is round too.
 func ceiling(v float64) float64 {
 	if v <= 0 {
@@ -399,69 +317,4 @@ func ceiling(v float64) float64 {
 		}
 	}
 	return 10 * ten
-}
-
-// decimal writes a number that may be small, with as many digits as one wants to read.
-func decimal(v float64) string {
-	switch {
-	case v >= 100:
-		return grouped(uint64(math.Round(v)))
-	case v >= 10 || v == 0:
-		return strconv.FormatFloat(math.Round(v), 'f', -1, 64)
-	}
-	return strconv.FormatFloat(v, 'g', 2, 64)
-}
-
-// took writes how long something took. It may lie between two marks of a scale.
-func (l *language) took(d time.Duration) string {
-	if d >= time.Second {
-		return l.must("span.s", "n", decimal(d.Seconds()))
-	}
-	return l.must("span.ms", "n", decimal(float64(d)/float64(time.Millisecond)))
-}
-
-// apart keeps what can be of either direction from disturbing the text around it, where there is no markup.
-func apart(s string) string { return "\u2068" + s + "\u2069" }
-
-// isolated keeps text that is read from left to right in one piece, also where there is no markup.
-func isolated(s string) string { return "\u2066" + s + "\u2069" }
-
-// percent writes which part succeeded: 100 only if all did. A dash: there were none.
-func percent(a *webhook.Activity) string {
-	rate, ok := monitor.SuccessRate(a)
-	if !ok {
-		return "–"
-	}
-	return isolated(strconv.FormatFloat(math.Floor(rate*1000)/10, 'f', -1, 64) + "%")
-}
-
-// between writes a span of time in a zone, where no markup is possible.
-func (l *language) between(from time.Time, length time.Duration, zone *time.Location) string {
-	from = from.In(zone)
-	return fmt.Sprintf("%d %s%s%s", from.Day(), l.months[from.Month()-1], l.comma, isolated(from.Format("15:04")+"–"+from.Add(length).Format("15:04")))
-}
-
-// ago says how long ago an instant is.
-func (l *language) ago(t, now time.Time, zone *time.Location) template.HTML {
-	return l.distance(t, now.Sub(t), zone, "ago.now", "ago.minutes", "ago.hours", "ago.days")
-}
-
-// until says in how long an instant will be.
-func (l *language) until(t, now time.Time, zone *time.Location) template.HTML {
-	return l.distance(t, t.Sub(now), zone, "in.now", "in.minutes", "in.hours", "in.days")
-}
-
-func (l *language) distance(t time.Time, d time.Duration, zone *time.Location, keys ...string) template.HTML {
-	text := l.must(keys[0])
-	switch {
-	case d >= 48*time.Hour:
-		text = l.must(keys[3], "n", int(d/(24*time.Hour)))
-	case d >= time.Hour:
-		text = l.must(keys[2], "n", int(d/time.Hour))
-	case d >= time.Minute:
-		text = l.must(keys[1], "n", int(d/time.Minute))
-	}
-	t = t.In(zone)
-	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%d %s %d%s%s">%s</time>`,
-		t.Format(time.RFC3339), t.Day(), l.months[t.Month()-1], t.Year(), l.comma, t.Format("15:04"), template.HTMLEscapeString(text)))
 }
