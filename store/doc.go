@@ -29,10 +29,11 @@
 //
 // Rows whose keys are hashes belong at random places of large buckets. In the file they are gathered first,
 // in the order in which they came, and in memory too; a sweep through them takes neighbours to their places
-// together (see gather.go).
+// together (see gather.go). Those of messages, of which there are most, are buffered once more on their way
+// (see buffer.go), so that a table of millions costs little more than an empty one.
 //
 //	          commit loop                                 flush loop
-//	steps ──▶ transaction ──▶ log ──▶ active layer ─┬───▶ frozen layer ──▶ file (bbolt), gathered rows
+//	steps ──▶ transaction ──▶ log ──▶ active layer ─┬───▶ frozen layer ──▶ file (bbolt): gathered rows
 //	              ▲                                 │          │             │
 //	              └────────────── reads ────────────┴──────────┴─────────────┘
 //
@@ -65,6 +66,7 @@
 //	certificates  authority, domain                        sealed: certificate and key, or the account's key
 //	trail         id(16)                                   JSON: who did what to which thing
 //	gathered      number(8)                                rows of messages, customers, seen and held on their way there
+//	buffered      first byte of a message's key, number(4) rows of messages that were gathered, on their way there
 //
 // # A delivery on its way
 //

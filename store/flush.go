@@ -25,6 +25,8 @@ const (
 	maxAhead = 16 << 20
 	// flushRetry is the wait after the file could not be written.
 	flushRetry = time.Second
+	// placedAtOnce is about how many buffered rows one transaction takes to their places when all are to go.
+	placedAtOnce = 8192
 	// thriftyRows is how many rows a transaction deletes at most that must do with few free pages.
 	thriftyRows = 64
 )
@@ -58,7 +60,7 @@ type flushWait struct {
 
 func newFlusher(gather int) flusher {
 	return flusher{
-		active: &layer{}, gathered: gathering{size: cmp.Or(gather, gatherSize), rows: &layer{}}, hand: make(chan *layer, 1), turn: make(chan struct{}, 1), ending: make(chan struct{}), flushed: make(chan struct{}), again: make(chan struct{}, 1),
+		active: &layer{}, gathered: gathering{size: cmp.Or(gather, gatherSize), rows: &layer{}, buffered: &buffer{}}, hand: make(chan *layer, 1), turn: make(chan struct{}, 1), ending: make(chan struct{}), flushed: make(chan struct{}), again: make(chan struct{}, 1),
 	}
 }
 
@@ -261,6 +263,11 @@ func (s *Store) move(l *layer) error {
 	s.overlay.RLock()
 	all := slices.ContainsFunc(s.waiting, func(w flushWait) bool { return w.all && w.upTo <= l.last })
 	s.overlay.RUnlock()
+	if all {
+		if err := s.emptyBuffers(); err != nil {
+			return err
+		}
+	}
 	var g gathering
 	err := s.write(func(b *bolt.Tx) (err error) {
 		for i := range l.trees {
@@ -283,6 +290,24 @@ func (s *Store) move(l *layer) error {
 	s.overlay.Lock()
 	defer s.overlay.Unlock()
 	s.gathered = g
+	return nil
+}
+
+// emptyBuffers takes to its place what is buffered, some at a time: all of it can be a million rows.
+func (s *Store) emptyBuffers() error {
+	for from := 0; from < len(buffer{}); {
+		next := *s.gathered.buffered
+		err := s.write(func(b *bolt.Tx) (err error) {
+			from, err = next.placeAll(b, from, placedAtOnce)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		s.overlay.Lock()
+		s.gathered.buffered = &next
+		s.overlay.Unlock()
+	}
 	return nil
 }
 

@@ -3,6 +3,8 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -20,19 +22,23 @@ var scattered = [...]bucket{bMessages, bCustomers, bSeen, bHeld}
 const (
 	// gatherSize is how much is gathered, as [layer].bytes counts: some 25,000 messages. In the file it is less.
 	gatherSize = 4 << 20
-	// trimming is how many records of gathered rows one transaction removes: each adds one.
+	// gatherRecord is about how long a record of gathered rows becomes. Several share a page of the file: what is
+	// longer than one is written again with each change beside it.
+	gatherRecord = 480
+	// trimming is how many more such records one transaction removes than it may add.
 	trimming = 64
 )
 
 // gathering is what is gathered at one moment. It doesn't change: a transaction makes another one of it.
 type gathering struct {
-	size  int    // of rows that is kept, as [layer].bytes counts
-	rows  *layer // without any that are gone
-	bytes int    // of the records in the file
-	next  uint64 // number of the next one
-	at    place  // where the sweep is
-	from  uint64 // number of the first record that was written after the sweep had begun its round
-	done  uint64 // records before it are not needed any more
+	size     int     // of rows that is kept, as [layer].bytes counts
+	rows     *layer  // without any that are gone
+	buffered *buffer // what left it and is not at its place yet
+	bytes    int     // of the records in the file
+	next     uint64  // number of the next one
+	at       place   // where the sweep is
+	from     uint64  // number of the first record that was written after the sweep had begun its round
+	done     uint64  // records before it are not needed any more
 }
 
 // place is the place of a row among those that are gathered.
@@ -45,11 +51,15 @@ type place struct {
 // does no harm, since later changes of it were written later here too.
 func readGathering(b *bolt.Tx, size int) (gathering, error) {
 	g := gathering{size: size, rows: &layer{}}
+	var err error
+	if g.buffered, err = readBuffer(b); err != nil {
+		return g, err
+	}
 	in := b.Bucket(bGathered.name())
 	if in == nil { // an older file that is only looked at
 		return g, nil
 	}
-	err := in.ForEach(func(k, v []byte) error {
+	err = in.ForEach(func(k, v []byte) error {
 		if len(k) != 8 {
 			return fmt.Errorf("gathered %x: %w", k, errRecord)
 		}
@@ -94,12 +104,19 @@ func (l *layer) replace(above *layer) {
 // everything to its place, and leaves no older state of it behind.
 func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 	came, size := &layer{}, 0
+	buffered := *g.buffered
+	g.buffered = &buffered
 	for _, in := range scattered {
 		came.trees[in] = l.trees[in]
 		// What is gone goes at once: it may be gone because nobody may read it any more.
 		to := b.Bucket(in.name())
 		if err := l.each(in, func(r row) error {
 			if r.gone {
+				if in == bMessages && g.buffered.get(b, r.key) != nil {
+					if err := g.buffered.place(b, r.key[0]); err != nil {
+						return err
+					}
+				}
 				return to.Delete(r.key)
 			}
 			size += r.size()
@@ -110,15 +127,16 @@ func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 	}
 	g.rows = g.rows.copied(scattered[:])
 	records := b.Bucket(bGathered.name())
-	if came.rows() > 0 {
-		record := came.appendTo(nil)
-		if err := records.Put(binary.BigEndian.AppendUint64(nil, g.next), record); err != nil {
-			return g, err
-		}
+	records.FillPercent = 1 // only ever appended to
+	first := g.next
+	if err := came.eachRecord(gatherRecord, func(record []byte) error {
 		g.next++
 		g.bytes += len(record)
-		g.rows.replace(came)
+		return records.Put(binary.BigEndian.AppendUint64(nil, g.next-1), record)
+	}); err != nil {
+		return g, err
 	}
+	g.rows.replace(came)
 	keep := g.size
 	if g.bytes > g.size { // rows that change again and again make records, and nothing to keep
 		keep = min(keep, g.rows.bytes-size)
@@ -128,53 +146,79 @@ func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 	if all || g.bytes > 3*g.size {
 		keep = 0
 	}
+	if all {
+		if _, err := g.buffered.placeAll(b, 0, math.MaxInt); err != nil {
+			return g, err
+		}
+	}
 	for g.rows.bytes > keep {
-		if err := g.sweep(b, keep); err != nil {
+		if err := g.sweep(b, keep, all); err != nil {
 			return g, err
 		}
 	}
 	if g.rows.bytes == 0 {
 		g.done = g.next
 	}
-	err := g.trim(records, all)
+	limit := int(g.next-first) + trimming
+	if all {
+		limit = math.MaxInt
+	}
+	err := g.trim(records, limit)
 	return g, err
 }
 
-// sweep takes rows of one bucket to their places, until no more is gathered than should be, or it is at the
-// bucket's end.
-func (g *gathering) sweep(b *bolt.Tx, keep int) error {
+// sweep takes rows of one bucket to their places, or into their buffers, until no more is gathered than should
+// be, or it is at the bucket's end. A buffer it leaves with all that there is for it.
+func (g *gathering) sweep(b *bolt.Tx, keep int, all bool) error {
 	in := scattered[g.at.in]
-	to := b.Bucket(in.name())
+	buffered := in == bMessages && !all
 	var taken []row
 	left := g.rows.bytes
-	err := g.rows.from(in, g.at.key, func(r row) (more bool, err error) {
-		if left <= keep {
-			g.at.key = r.key
+	end := true
+	_ = g.rows.from(in, g.at.key, func(r row) (more bool, err error) { // it can't fail
+		if left <= keep && (!buffered || len(taken) == 0 || taken[len(taken)-1].key[0] != r.key[0]) {
+			g.at.key, end = r.key, false
 			return false, nil
 		}
 		left -= r.size()
 		taken = append(taken, r)
-		return true, to.Put(r.key, r.value)
+		return true, nil
 	})
-	if err != nil {
-		return err
+	if end {
+		g.at = place{in: (g.at.in + 1) % len(scattered)}
+		if g.at.in == 0 { // the round's end too: what was gathered when it began has left
+			g.done, g.from = g.from, g.next
+		}
 	}
 	for _, r := range taken {
 		g.rows.drop(in, r)
 	}
-	if left > keep { // that was the bucket's last
-		g.at = place{in: (g.at.in + 1) % len(scattered)}
-		if g.at.in == 0 { // and the round's: what was gathered when it began is at its place
-			g.done, g.from = g.from, g.next
+	if !buffered {
+		to := b.Bucket(in.name())
+		for _, r := range taken {
+			if err := to.Put(r.key, r.value); err != nil {
+				return err
+			}
 		}
+		return nil
+	}
+	for len(taken) > 0 {
+		n := slices.IndexFunc(taken, func(r row) bool { return r.key[0] != taken[0].key[0] })
+		if n < 0 {
+			n = len(taken)
+		}
+		if err := g.buffered.add(b, taken[:n], g.partRows(taken[0].key[0])); err != nil {
+			return err
+		}
+		taken = taken[n:]
 	}
 	return nil
 }
 
-// trim removes records whose rows are at their places.
-func (g *gathering) trim(records *bolt.Bucket, all bool) error {
+// trim removes records, up to so many, whose rows are at their places or buffered.
+func (g *gathering) trim(records *bolt.Bucket, limit int) error {
 	c := records.Cursor()
-	for n := 0; n < trimming || all; n++ {
+	for range limit {
 		k, v := c.First()
 		if len(k) != 8 || binary.BigEndian.Uint64(k) >= g.done {
 			return nil

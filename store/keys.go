@@ -35,6 +35,7 @@ const (
 	bTrail
 	bGathered
 	bCertificates
+	bBuffered
 	bucketCount
 )
 
@@ -42,7 +43,7 @@ var bucketNames = [bucketCount][]byte{
 	[]byte("meta"), []byte("tenants"), []byte("accounts"), []byte("endpoints"), []byte("api_keys"), []byte("audit"), []byte("events"),
 	[]byte("deliveries"), []byte("trouble"), []byte("schedule"), []byte("held"), []byte("messages"), []byte("customers"), []byte("templates"),
 	[]byte("seen"), []byte("idempotency"), []byte("stats"), []byte("purge"), []byte("activity"),
-	[]byte("console"), []byte("trail"), []byte("gathered"), []byte("certificates"),
+	[]byte("console"), []byte("trail"), []byte("gathered"), []byte("certificates"), []byte("buffered"),
 }
 
 var allBuckets = func() (all []bucket) {

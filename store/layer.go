@@ -120,17 +120,42 @@ func (l *layer) appendTo(b []byte) []byte {
 		b = append(b, byte(i))
 		b = binary.AppendUvarint(b, uint64(tree.Len()))
 		tree.Scan(func(r row) bool {
-			b = appendBytes(b, r.key)
-			if r.gone {
-				b = append(b, 0)
-				return true
-			}
-			b = binary.AppendUvarint(b, uint64(len(r.value))+1)
-			b = append(b, r.value...)
+			b = r.appendTo(b)
 			return true
 		})
 	}
 	return b
+}
+
+func (r row) appendTo(b []byte) []byte {
+	b = appendBytes(b, r.key)
+	if r.gone {
+		return append(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(r.value))+1)
+	return append(b, r.value...)
+}
+
+// eachRecord calls visit with records that add reads, each as soon as it has this size. What it gets is its own.
+func (l *layer) eachRecord(size int, visit func([]byte) error) error {
+	record := []byte{recordVersion}
+	for i := range l.trees {
+		if err := l.each(bucket(i), func(r row) error {
+			record = r.appendTo(append(record, byte(i), 1))
+			if len(record) < size {
+				return nil
+			}
+			full := record
+			record = append(make([]byte, 0, cap(full)), recordVersion)
+			return visit(full)
+		}); err != nil {
+			return err
+		}
+	}
+	if len(record) == 1 {
+		return nil
+	}
+	return visit(record)
 }
 
 // add lays the rows of a record of the write-ahead log over the layer's.

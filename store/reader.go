@@ -10,8 +10,9 @@ import (
 // reader reads the file and the layers above it, as of one moment. What it hands out is valid until its
 // transaction ends, and must not be changed.
 type reader struct {
-	layers []*layer // the newest first
-	b      *bolt.Tx
+	layers   []*layer // the newest first
+	buffered *buffer
+	b        *bolt.Tx
 }
 
 func (r *reader) close() { _ = r.b.Rollback() } // it only says that it is over already
@@ -23,7 +24,17 @@ func (r *reader) get(b bucket, key []byte) []byte {
 			return row.value
 		}
 	}
-	if in := r.b.Bucket(b.name()); in != nil { // an older file that is only looked at may have fewer
+	return inFile(r.b, r.buffered, b, key)
+}
+
+// inFile returns a record's value as the file has it; nil if there is none.
+func inFile(tx *bolt.Tx, buffered *buffer, b bucket, key []byte) []byte {
+	if b == bMessages {
+		if v := buffered.get(tx, key); v != nil {
+			return v
+		}
+	}
+	if in := tx.Bucket(b.name()); in != nil { // an older file that is only looked at may have fewer
 		return in.Get(key)
 	}
 	return nil
@@ -63,6 +74,9 @@ func (r *reader) cursor(b bucket) *cursor {
 		if tree := l.trees[b]; tree != nil && tree.Len() > 0 {
 			c.sources = append(c.sources, &treeSource{iter: tree.Iter()})
 		}
+	}
+	if b == bMessages {
+		c.sources = append(c.sources, &bufferSource{b: r.b, f: r.buffered})
 	}
 	if in := r.b.Bucket(b.name()); in != nil {
 		c.sources = append(c.sources, &fileSource{c: in.Cursor()})
@@ -217,11 +231,12 @@ type live struct {
 }
 
 func (l *live) get(b bucket, key []byte) (v []byte) {
-	if r, ok := l.s.newest(b, key); ok {
+	r, ok, buffered := l.s.newest(b, key)
+	if ok {
 		return r.value
 	}
 	err := l.s.db.View(func(tx *bolt.Tx) error {
-		v = bytes.Clone(tx.Bucket(b.name()).Get(key))
+		v = bytes.Clone(inFile(tx, buffered, b, key))
 		return nil
 	})
 	if l.err == nil {
@@ -230,16 +245,16 @@ func (l *live) get(b bucket, key []byte) (v []byte) {
 	return v
 }
 
-// newest returns a record that is in a layer.
-func (s *Store) newest(b bucket, key []byte) (row, bool) {
+// newest returns a record that is in a layer; if none has it, then what the file says from then on.
+func (s *Store) newest(b bucket, key []byte) (r row, ok bool, buffered *buffer) {
 	s.overlay.RLock()
 	defer s.overlay.RUnlock()
-	r, ok := s.active.get(b, key)
+	r, ok = s.active.get(b, key)
 	if !ok && s.frozen != nil {
 		r, ok = s.frozen.get(b, key)
 	}
 	if !ok {
 		r, ok = s.gathered.rows.get(b, key)
 	}
-	return r, ok
+	return r, ok, s.gathered.buffered
 }

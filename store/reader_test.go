@@ -2,7 +2,9 @@ package store
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -13,17 +15,33 @@ import (
 
 // A cursor over the file and layers goes where one over a single sorted list would, in both directions.
 func TestCursorAgainstAModel(t *testing.T) {
+	t.Run("held", func(t *testing.T) {
+		cursorAgainstAModel(t, bHeld, func(rnd *rand.Rand) []byte { return []byte{'a' + byte(rnd.IntN(26)), 'a' + byte(rnd.IntN(2))} })
+	})
+	t.Run("messages", func(t *testing.T) { cursorAgainstAModel(t, bMessages, randomMessage) })
+}
+
+// randomMessage is the key of a message: one of few, some of which are neighbours and some in other parts.
+func randomMessage(rnd *rand.Rand) []byte {
+	k := make([]byte, messageLen)
+	k[0] = [...]byte{0, 1, 7, 255}[rnd.IntN(4)]
+	k[1] = [...]byte{0, 9, 255}[rnd.IntN(3)]
+	k[2], k[messageLen-1] = byte(rnd.IntN(2)), byte(rnd.IntN(3))
+	return k
+}
+
+func cursorAgainstAModel(t *testing.T, in bucket, randomKey func(*rand.Rand) []byte) {
 	for seed := range uint64(30) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
-		key := func() []byte { return []byte{'a' + byte(rnd.IntN(26)), 'a' + byte(rnd.IntN(2))} }
+		key := func() []byte { return randomKey(rnd) }
 		db, err := bolt.Open(filepath.Join(t.TempDir(), "x"), 0o600, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		model := map[string]string{}
-		r := &reader{}
+		r := &reader{buffered: &buffer{}}
 		err = db.Update(func(b *bolt.Tx) error {
-			bucket, err := b.CreateBucket(bHeld.name())
+			bucket, err := b.CreateBucket(in.name())
 			for range rnd.IntN(40) {
 				k := key()
 				model[string(k)] = "file"
@@ -31,7 +49,31 @@ func TestCursorAgainstAModel(t *testing.T) {
 					return err
 				}
 			}
-			return err
+			if err != nil || in != bMessages {
+				return err
+			}
+			if _, err := b.CreateBucket(bBuffered.name()); err != nil {
+				return err
+			}
+			for i := range rnd.IntN(8) { // each batch newer than the last
+				l := &layer{}
+				for range 1 + rnd.IntN(9) {
+					l.set(in, row{key: key(), value: fmt.Append(nil, "batch ", i)})
+				}
+				var part []row
+				_ = l.each(in, func(r row) error { // it can't fail
+					part = append(part, r)
+					return nil
+				})
+				part = slices.DeleteFunc(part, func(r row) bool { return r.key[0] != part[0].key[0] })
+				for _, r := range part {
+					model[string(r.key)] = string(r.value)
+				}
+				if err := r.buffered.add(b, part, math.MaxInt); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -42,10 +84,10 @@ func TestCursorAgainstAModel(t *testing.T) {
 			for range rnd.IntN(20) {
 				k := key()
 				if gone := rnd.IntN(3) == 0; gone {
-					l.set(bHeld, row{key: k, gone: true})
+					l.set(in, row{key: k, gone: true})
 					delete(model, string(k))
 				} else {
-					l.set(bHeld, row{key: k, value: []byte(name)})
+					l.set(in, row{key: k, value: []byte(name)})
 					model[string(k)] = name
 				}
 			}
@@ -56,11 +98,11 @@ func TestCursorAgainstAModel(t *testing.T) {
 		}
 		sorted := slices.Sorted(maps.Keys(model))
 		for k, v := range model {
-			if got := r.get(bHeld, []byte(k)); string(got) != v {
-				t.Fatalf("seed %d: %s is %q, want %q", seed, k, got, v)
+			if got := r.get(in, []byte(k)); string(got) != v {
+				t.Fatalf("seed %d: %x is %q, want %q", seed, k, got, v)
 			}
 		}
-		c, at := r.cursor(bHeld), -1
+		c, at := r.cursor(in), -1
 		for step := range 300 {
 			var k, v []byte
 			switch op := rnd.IntN(12); {
@@ -83,10 +125,10 @@ func TestCursorAgainstAModel(t *testing.T) {
 			}
 			if at < 0 || at >= len(sorted) {
 				if k != nil {
-					t.Fatalf("seed %d, step %d: %s behind the end", seed, step, k)
+					t.Fatalf("seed %d, step %d: %x behind the end", seed, step, k)
 				}
 			} else if string(k) != sorted[at] || string(v) != model[sorted[at]] {
-				t.Fatalf("seed %d, step %d: at %s=%s, want %s=%s", seed, step, k, v, sorted[at], model[sorted[at]])
+				t.Fatalf("seed %d, step %d: at %x=%s, want %x=%s", seed, step, k, v, sorted[at], model[sorted[at]])
 			}
 		}
 		r.close()

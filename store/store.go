@@ -290,7 +290,7 @@ func (s *Store) viewOf(ctx context.Context, buckets []bucket, read func(*reader)
 func (s *Store) snapshot(buckets []bucket) (r *reader, err error) {
 	s.overlay.Lock() // what is not in the layers any more must be in the transaction
 	defer s.overlay.Unlock()
-	r = &reader{}
+	r = &reader{buffered: s.gathered.buffered}
 	if active := s.active; !active.empty() {
 		if buckets != nil {
 			active = active.copied(buckets)

@@ -62,7 +62,7 @@ func Verify(path string, ring *keyring.Ring) (counts Counts, faults []string, er
 		if err != nil {
 			return err
 		}
-		v.b.layers = append(v.b.layers, log, gathered.rows)
+		v.b.layers, v.b.buffered = append(v.b.layers, log, gathered.rows), gathered.buffered
 		if ring != nil {
 			if err := checkRing(ring, v.b.get(bMeta, kTouchstone), path); err != nil {
 				return err
