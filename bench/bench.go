@@ -14,18 +14,21 @@ import (
 
 // bench runs the scenarios and gathers their figures.
 type bench struct {
-	length  time.Duration // of a run
-	repeat  int
-	only    []string
-	fill    int64  // bytes
-	pending int64  // deliveries
-	profile string // file for the CPU profile; "": none
+	length   time.Duration // of a run
+	repeat   int
+	only     []string
+	fill     int64         // bytes
+	pending  int64         // deliveries
+	patience time.Duration // that is left, see [bench.undisturbed]
+	profiles string        // folder for CPU profiles; "": none
 
 	work    string // folder
 	binary  string
 	device  device
 	round   int
 	results map[string][]sample // by scenario
+	worst   float64             // of what was stolen during the runs of a step
+	again   int                 // how many steps were done again
 	notes   []string
 	faults  []string
 	checked struct{ runs, events int64 }
@@ -88,7 +91,7 @@ func (b *bench) rounds(ctx context.Context, section string, steps []step) error 
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := s.run(ctx); err != nil {
+			if err := b.undisturbed(ctx, s); err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}
 		}
@@ -104,8 +107,11 @@ type step struct {
 // add notes what a scenario showed.
 func (b *bench) add(scenario string, x figures) {
 	b.results[scenario] = append(b.results[scenario], sample{b.round, x})
-	fmt.Printf("%-16s round %d: %s accepted/s, %s delivered/s, p99 %s ms accepted, %s ms delivered, ready after %s ms\n", scenario, b.round+1,
-		number3(x[accepted]), number3(x[delivered]), number3(x[accept99]), number3(x[endToEnd99]), number3(x[ready]))
+	if x[stolen] > b.worst {
+		b.worst = x[stolen]
+	}
+	fmt.Printf("%-16s round %d: %s accepted/s, %s delivered/s, p99 %s ms accepted, %s ms delivered, ready after %s ms; %s %% stolen\n", scenario, b.round+1,
+		number3(x[accepted]), number3(x[delivered]), number3(x[accept99]), number3(x[endToEnd99]), number3(x[ready]), number3(x[stolen]))
 }
 
 // latest is what a scenario showed last.
@@ -168,24 +174,30 @@ func (b *bench) measure(ctx context.Context, t trial) (figures, error) {
 		r.flight.Store(f)
 	}
 	memory := t.process.watch()
+	quiet, err := readClock()
+	if err != nil {
+		return figures{}, err
+	}
 	f.begun = time.Now()
 	loadErr := t.load(ctx, f, t.process, t.length)
 	sending := f.since()
 	if t.receivers != nil {
 		f.settle(ctx)
 	}
+	now, clockErr := readClock()
 	// What the process puts off, such as moving its log into its file, belongs to this load too. And if
 	// something is delivered twice, it still comes in.
 	pause(ctx, 2*time.Second)
 	most, err := memory()
 	after, usageErr := t.process.usage(b.device)
-	if err := errors.Join(ctx.Err(), err, usageErr); err != nil {
+	if err := errors.Join(ctx.Err(), err, usageErr, clockErr); err != nil {
 		return figures{}, errors.Join(err, loadErr)
 	}
 	if loadErr != nil {
 		b.fault(t.scenario, "%v", loadErr)
 	}
 	x := nothing()
+	x[stolen] = now.since(quiet)
 	n := float64(f.sent.Load())
 	x[accepted] = n / sending.Seconds()
 	x[accept50], x[accept99], x[accept999] = f.quantiles(f.accepted)

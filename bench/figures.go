@@ -20,6 +20,7 @@ const (
 	written                  // KB per event
 	anon                     // MB, the program's own memory at most
 	peak                     // MB, with pages of mapped files, since its start
+	stolen                   // percent of the machine's time that others had
 	delay                    // rounds that a backlog delays a neighbour, see [bench.backlog]
 	ready                    // ms from start to healthy; this and what follows stand before the load
 	idle                     // MB, pages of the program included

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -68,12 +70,14 @@ func (b *bench) commits(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	before, clockErr := readClock()
 	n, err := commits(ctx, dir, b.length/2)
-	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
+	after, afterErr := readClock()
+	if err := errors.Join(err, clockErr, afterErr, os.RemoveAll(dir)); err != nil {
 		return err
 	}
 	x := nothing()
-	x[accepted] = n
+	x[accepted], x[stolen] = n, after.since(before)
 	b.add("commits", x)
 	return nil
 }
@@ -91,9 +95,6 @@ func (b *bench) onEmpty(ctx context.Context, scenario string, l load, rate int) 
 			if err != nil {
 				return err
 			}
-			if b.profile != "" && scenario == "closed64" {
-				l = a.profiled(l, b.profile)
-			}
 			return b.on(ctx, a, trial{scenario: scenario, numbers: []number{t.number}, length: b.length, rate: rate, receivers: []*receiver{r}, load: l})
 		})
 	})
@@ -106,6 +107,9 @@ func (b *bench) on(ctx context.Context, a *appliance, t trial) error {
 		return err
 	}
 	t.process = a.process
+	if b.profiles != "" {
+		t.load = a.profiled(t.load, filepath.Join(b.profiles, strings.ReplaceAll(t.scenario, " ", "-")+".pprof"))
+	}
 	x, err := b.measure(ctx, t)
 	if err != nil {
 		return err
