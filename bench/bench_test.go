@@ -120,7 +120,7 @@ func TestBodies(t *testing.T) {
 		return next - 1, true
 	})
 	last, none := f.batch(nil, longText, func() (int64, bool) { return 0, false })
-	if len(body) != bodySize || len(batch) > 4<<20 || len(batch) < 4<<20-2*longText || int64(n) != next || none != 0 || len(last) > 100 {
+	if len(body) != bodySize || len(batch) > batchSize || len(batch) < batchSize-2*longText || int64(n) != next || none != 0 || len(last) > 100 {
 		t.Errorf("%d bytes; %d messages of %d in %d bytes; %d messages", len(body), n, next, len(batch), none)
 	}
 	for _, c := range []struct {

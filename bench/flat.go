@@ -133,7 +133,7 @@ func (b *bench) fillUp(ctx context.Context, a *appliance, scenario string, f *fl
 	if err != nil {
 		return err
 	}
-	b.note("Filled for \"%s\": %d events in POSTs of 4 MiB in %.0f s (%.0f/s), own memory at most %.0f MB; %.1f GB, %d deliveries pending.",
+	b.note("Filled for \"%s\": %d events in POSTs of 256 KiB in %.0f s (%.0f/s), own memory at most %.0f MB; %.1f GB, %d deliveries pending.",
 		scenario, f.sent.Load(), took, float64(f.sent.Load())/took, float64(most)/1e6, float64(a.size())/1e9, depth)
 	return nil
 }

@@ -163,14 +163,7 @@ func open(rate int) load {
 // full. They come in at the flight's first number.
 func (f *flight) fill(ctx context.Context, to *process, text int, enough func() bool) error {
 	const n = 4
-	known := make(chan struct{}) // once it has seen a signature, the appliance takes many large bodies at a time
-	first := sync.OnceFunc(func() { close(known) })
 	return connections(to, n, func(p *poster, i int64) error {
-		if i == 0 {
-			defer first()
-		} else {
-			<-known
-		}
 		for k := int64(0); ctx.Err() == nil && !enough(); {
 			posted := 0
 			p.body, posted = f.batch(p.body, text, func() (int64, bool) {
@@ -187,7 +180,6 @@ func (f *flight) fill(ctx context.Context, to *process, text int, enough func() 
 			if err := p.post(); err != nil {
 				return err
 			}
-			first()
 		}
 		return ctx.Err()
 	})

@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	bodySize  = 1024        // of a POST with one message
-	batchSize = 4<<20 - 100 // of a POST with many, at most: what is accepted by default
+	bodySize  = 1024      // of a POST with one message
+	batchSize = 256 << 10 // of a POST with many, at most
 )
 
 // filler is the text of messages; WhatsApp's have up to 4096 characters.

@@ -23,7 +23,7 @@ func TestGatheringAgainstAModel(t *testing.T) {
 		}
 		var g gathering
 		err = db.Update(func(b *bolt.Tx) error {
-			for _, in := range append(scattered[:], bGathered, bBuffered) {
+			for _, in := range append(scattered[:], bMeta, bGathered, bBuffered) {
 				if _, err := b.CreateBucket(in.name()); err != nil {
 					return err
 				}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -47,12 +48,14 @@ type place struct {
 	key []byte
 }
 
-// readGathering reads what is gathered. A round of the sweep begins anew: to take a row to its place twice
-// does no harm, since later changes of it were written later here too.
+// readGathering reads what is gathered, without what the sweep has been past since it was written.
 func readGathering(b *bolt.Tx, size int) (gathering, error) {
 	g := gathering{size: size, rows: &layer{}}
 	var err error
 	if g.buffered, err = readBuffer(b); err != nil {
+		return g, err
+	}
+	if err := g.readSweep(b.Bucket(bMeta.name()).Get(sweepKey)); err != nil {
 		return g, err
 	}
 	in := b.Bucket(bGathered.name())
@@ -63,40 +66,64 @@ func readGathering(b *bolt.Tx, size int) (gathering, error) {
 		if len(k) != 8 {
 			return fmt.Errorf("gathered %x: %w", k, errRecord)
 		}
-		g.next = binary.BigEndian.Uint64(k) + 1
+		number := binary.BigEndian.Uint64(k)
+		g.next = number + 1
 		g.bytes += len(v)
-		if err := g.rows.add(v); err != nil {
+		err := eachRow(v, func(in bucket, r row) {
+			if number >= g.from || number >= g.done && !g.past(in, r.key) {
+				g.rows.lay(in, r)
+			}
+		})
+		if err != nil {
 			return fmt.Errorf("gathered %x: %w", k, err)
 		}
 		return nil
 	})
-	g.from = g.next
-	for _, in := range scattered {
-		var gone []row
-		_ = g.rows.each(in, func(r row) error { // it can't fail
-			if r.gone {
-				gone = append(gone, r)
-			}
-			return nil
-		})
-		for _, r := range gone {
-			g.rows.drop(in, r)
-		}
-	}
 	return g, err
 }
 
-// replace lays rows over those of l, and leaves none that are gone.
-func (l *layer) replace(above *layer) {
-	for b := range above.trees {
-		_ = above.each(bucket(b), func(r row) error { // it can't fail
-			if r.gone {
-				l.drop(bucket(b), r)
-			} else {
-				l.set(bucket(b), r)
-			}
-			return nil
-		})
+var sweepKey = []byte("sweep")
+
+// appendSweep appends where the sweep is:
+//
+//	| version | from | done | bucket | key |
+//	| 1       | 8    | 8    | 1      |     |
+func (g *gathering) appendSweep(b []byte) []byte {
+	b = append(b, recordVersion)
+	b = binary.BigEndian.AppendUint64(b, g.from)
+	b = binary.BigEndian.AppendUint64(b, g.done)
+	return append(append(b, byte(scattered[g.at.in])), g.at.key...)
+}
+
+func (g *gathering) readSweep(v []byte) error {
+	if v == nil { // it has not begun
+		return nil
+	}
+	const head = 18
+	if len(v) < head || v[0] != recordVersion {
+		return fmt.Errorf("place of the sweep: %w", errRecord)
+	}
+	g.from, g.done = binary.BigEndian.Uint64(v[1:]), binary.BigEndian.Uint64(v[9:])
+	g.next = max(g.from, g.done) // if no record is left, numbers go on all the same
+	g.at = place{slices.Index(scattered[:], bucket(v[17])), bytes.Clone(v[head:])}
+	if g.at.in < 0 {
+		return fmt.Errorf("place of the sweep: %w", errRecord)
+	}
+	return nil
+}
+
+// past reports whether the sweep has been past a row in this round.
+func (g *gathering) past(in bucket, key []byte) bool {
+	i := slices.Index(scattered[:], in)
+	return i < g.at.in || i == g.at.in && bytes.Compare(key, g.at.key) < 0
+}
+
+// lay lays a row over those of l, and leaves none that is gone.
+func (l *layer) lay(in bucket, r row) {
+	if r.gone {
+		l.drop(in, r)
+	} else {
+		l.set(in, r)
 	}
 }
 
@@ -136,7 +163,12 @@ func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 	}); err != nil {
 		return g, err
 	}
-	g.rows.replace(came)
+	for _, in := range scattered {
+		_ = came.each(in, func(r row) error { // it can't fail
+			g.rows.lay(in, r)
+			return nil
+		})
+	}
 	keep := g.size
 	if g.bytes > g.size { // rows that change again and again make records, and nothing to keep
 		keep = min(keep, g.rows.bytes-size)
@@ -163,8 +195,10 @@ func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 	if all {
 		limit = math.MaxInt
 	}
-	err := g.trim(records, limit)
-	return g, err
+	if err := g.trim(records, limit); err != nil {
+		return g, err
+	}
+	return g, b.Bucket(bMeta.name()).Put(sweepKey, g.appendSweep(nil))
 }
 
 // sweep takes rows of one bucket to their places, or into their buffers, until no more is gathered than should

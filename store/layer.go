@@ -159,7 +159,10 @@ func (l *layer) eachRecord(size int, visit func([]byte) error) error {
 }
 
 // add lays the rows of a record of the write-ahead log over the layer's.
-func (l *layer) add(record []byte) error {
+func (l *layer) add(record []byte) error { return eachRow(record, l.set) }
+
+// eachRow calls visit with the rows of such a record. They are no part of its memory.
+func eachRow(record []byte, visit func(bucket, row)) error {
 	d := decode(record)
 	for len(d.b) > 0 && !d.bad {
 		b := d.byte()
@@ -176,7 +179,7 @@ func (l *layer) add(record []byte) error {
 			if d.bad || len(r.key) == 0 {
 				return errRecord
 			}
-			l.set(bucket(b), r)
+			visit(bucket(b), r)
 		}
 	}
 	return d.err()
