@@ -38,7 +38,7 @@ func (l *layer) set(b bucket, r row) {
 		l.trees[b] = btree.NewBTreeGOptions(rowLess, btree.Options{NoLocks: true})
 	}
 	l.bytes += r.size()
-	if old, replaced := l.trees[b].Set(r); replaced {
+	if old, replaced := l.trees[b].Load(r); replaced {
 		l.bytes -= old.size()
 	}
 }
