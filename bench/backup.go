@@ -35,7 +35,7 @@ func (b *bench) backup(ctx context.Context) error {
 				if err := b.on(ctx, a, t); err != nil {
 					return err
 				}
-				t.scenario, t.shared, t.load = "backup", true, b.whileBackingUp(a, t.load)
+				t.scenario, t.shared, t.load, t.length = "backup", true, b.whileBackingUp(a, t.load), 3*b.length
 				return b.on(ctx, a, t)
 			})
 		}}})

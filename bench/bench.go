@@ -168,7 +168,8 @@ func (b *bench) measure(ctx context.Context, t trial) (figures, error) {
 		return figures{}, err
 	}
 	conversations := int64(max(1000, 10*len(t.numbers)))
-	f := newFlight(t.numbers, conversations, int64(float64(t.rate)*t.length.Seconds())+2*conversations)
+	due := int64(float64(t.rate) * t.length.Seconds())
+	f := newFlight(t.numbers, conversations, due+due/4+2*conversations) // no two connections send as many
 	f.unordered = t.unordered
 	for _, r := range t.receivers {
 		r.flight.Store(f)

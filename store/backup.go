@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -23,9 +24,9 @@ import (
 const (
 	// unfinished is what a file's name goes on with while the file is being made.
 	unfinished = ".partial-"
-	// stride is how much is written before it is synced: were it all synced at the end, the commits of that
-	// moment would wait for it.
-	stride = 8 << 20
+	// stride is how much is written before the disk gets it: were it all at the end, the commits of that moment
+	// would wait for it.
+	stride = 1 << 20
 	// headroom is what a copy beside the database leaves free, for what comes in meanwhile.
 	headroom = 64 << 20
 )
@@ -47,7 +48,7 @@ func (s *Store) Backup(ctx context.Context) (_ *os.File, err error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = fill(f, s.safe.ring, func(w io.Writer) error { return s.CopyTo(ctx, w) })
+	_, err = fill(f, s.safe.ring, &pace{}, func(w io.Writer) error { return s.CopyTo(ctx, w) })
 	err = errors.Join(err, os.Remove(f.Name()))
 	if err == nil {
 		_, err = f.Seek(0, io.SeekStart)
@@ -102,7 +103,7 @@ func Save(path string, ring *keyring.Ring, write func(io.Writer) error) (counts 
 	if err != nil {
 		return counts, err
 	}
-	counts, err = fill(f, ring, write)
+	counts, err = fill(f, ring, nil, write)
 	if err = errors.Join(err, f.Close()); err == nil {
 		if err = durable.Name(f.Name(), path); errors.Is(err, fs.ErrExist) {
 			err = errTaken(path)
@@ -128,8 +129,8 @@ func errTaken(path string) error {
 }
 
 // fill writes a file, brings it to disk and verifies it.
-func fill(f *os.File, ring *keyring.Ring, write func(io.Writer) error) (counts Counts, err error) {
-	if err := write(&steady{f: f}); err != nil {
+func fill(f *os.File, ring *keyring.Ring, p *pace, write func(io.Writer) error) (counts Counts, err error) {
+	if err := write(&steady{f: f, pace: p}); err != nil {
 		return counts, copyError(err)
 	}
 	if err := endLog(f.Name()); err != nil {
@@ -138,7 +139,7 @@ func fill(f *os.File, ring *keyring.Ring, write func(io.Writer) error) (counts C
 	if err := f.Sync(); err != nil {
 		return counts, copyError(err)
 	}
-	return verifyWhole(f.Name(), ring)
+	return verifyWhole(f.Name(), ring, p)
 }
 
 // endLog makes a copy a database that was closed: the log that it names is another's, and all that was in it
@@ -176,17 +177,18 @@ func inspectLog(path string) (st logState, err error) {
 }
 
 // verifyWhole is [Verify] for files that must have no fault.
-func verifyWhole(path string, ring *keyring.Ring) (Counts, error) {
-	counts, faults, err := Verify(path, ring)
+func verifyWhole(path string, ring *keyring.Ring, p *pace) (Counts, error) {
+	counts, faults, err := verify(path, ring, p)
 	if err == nil && len(faults) > 0 {
 		err = fmt.Errorf("%s has %d faults, the first: %s", path, len(faults), faults[0])
 	}
 	return counts, err
 }
 
-// steady syncs a file as it is written.
+// steady brings a file to disk as it is written.
 type steady struct {
 	f        *os.File
+	pace     *pace
 	unsynced int
 }
 
@@ -194,9 +196,30 @@ func (w *steady) Write(b []byte) (int, error) {
 	n, err := w.f.Write(b)
 	if w.unsynced += n; err == nil && w.unsynced >= stride {
 		w.unsynced = 0
-		err = w.f.Sync()
+		err = writeOut(w.f)
+		w.pace.step()
 	}
 	return n, err
+}
+
+// pace makes way for others: of the time it takes, half is rest. Nil never rests.
+type pace struct{ rested time.Time }
+
+// turn is how long is worked before it is rested as long. A commit waits for little more.
+const turn = 2 * time.Millisecond
+
+func (p *pace) step() {
+	if p == nil {
+		return
+	}
+	worked := time.Since(p.rested)
+	if worked < turn {
+		return
+	}
+	if !p.rested.IsZero() {
+		time.Sleep(worked)
+	}
+	p.rested = time.Now()
 }
 
 // copyError names the one cause that whoever asked for a copy can mend.
@@ -225,7 +248,7 @@ func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 // Restore makes the database file of a stopped service out of a backup. It verifies both, and overwrites
 // nothing: neither a database nor what belongs to one. The ring must open what is sealed in it.
 func Restore(backup, path string, ring *keyring.Ring) (counts Counts, err error) {
-	if _, err := verifyWhole(backup, ring); err != nil {
+	if _, err := verifyWhole(backup, ring, nil); err != nil {
 		return counts, err
 	}
 	if st, err := inspectLog(backup); err != nil {

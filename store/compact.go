@@ -22,7 +22,7 @@ const compactStep = 16 << 20
 // returns its sizes. If it fails, what the database holds is as it was. It needs as much free space as there
 // is data, and returns an error that wraps [webhook.ErrFull] if there isn't.
 func Compact(ctx context.Context, path string, ring *keyring.Ring) (before, after int64, err error) {
-	want, err := verifyWhole(path, ring)
+	want, err := verifyWhole(path, ring, nil)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -56,7 +56,7 @@ func Compact(ctx context.Context, path string, ring *keyring.Ring) (before, afte
 	if err != nil {
 		return 0, 0, copyError(err)
 	}
-	have, err := verifyWhole(made, ring)
+	have, err := verifyWhole(made, ring, nil)
 	if err == nil && have != want {
 		err = fmt.Errorf("the compacted copy has %+v where %s has %+v", have, path, want)
 	}

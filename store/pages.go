@@ -41,8 +41,8 @@ const (
 var native = binary.NativeEndian
 
 // checkPages returns what is wrong with the pages that a database file's last transaction reaches.
-func checkPages(f io.ReaderAt, pageSize int) error {
-	c := pageCheck{f: f, pageSize: uint64(pageSize)}
+func checkPages(f io.ReaderAt, pageSize int, p *pace) error {
+	c := pageCheck{f: f, pageSize: uint64(pageSize), first: make([]byte, pageSize), pace: p}
 	root, freelist, err := c.meta()
 	if err != nil {
 		return err
@@ -59,6 +59,8 @@ type pageCheck struct {
 	pageSize uint64
 	end      uint64   // behind the last page
 	seen     []uint64 // a bit for each page
+	first    []byte   // what head read last
+	pace     *pace
 }
 
 func (c *pageCheck) read(at, n uint64) ([]byte, error) {
@@ -92,7 +94,8 @@ func (c *pageCheck) meta() (root, freelist uint64, err error) {
 	return root, freelist, nil
 }
 
-// head reads a page's header. Span is how many bytes the page has with those that belong to it.
+// head reads a page, but not those that belong to it. Span is how many bytes it has with them. What it returns
+// is overwritten by the next call.
 func (c *pageCheck) head(id uint64) (b []byte, flags uint16, count, span uint64, err error) {
 	if id < 2 || id >= c.end {
 		return nil, 0, 0, 0, fmt.Errorf("page %d is outside of the database", id)
@@ -101,8 +104,10 @@ func (c *pageCheck) head(id uint64) (b []byte, flags uint16, count, span uint64,
 		return nil, 0, 0, 0, fmt.Errorf("page %d stands in two places", id)
 	}
 	c.seen[id/64] |= 1 << (id % 64)
-	if b, err = c.read(id*c.pageSize, c.pageSize); err != nil {
-		return nil, 0, 0, 0, err
+	c.pace.step()
+	b = c.first
+	if _, err := c.f.ReadAt(b, int64(id*c.pageSize)); err != nil {
+		return nil, 0, 0, 0, fmt.Errorf("read the database: %w", err)
 	}
 	overflow := uint64(native.Uint32(b[12:]))
 	if native.Uint64(b) != id || id+overflow >= c.end {
@@ -152,14 +157,15 @@ func (c *pageCheck) page(id uint64) error {
 			return err
 		}
 	}
+	type inside struct{ at, size uint64 }
+	var children []uint64
+	var buckets []inside
 	for at := uint64(pageHead); at < table; at += elementSize {
 		if flags == branchPage {
 			if !fits(span, at, b[at:], 0) {
 				return fmt.Errorf("page %d is damaged", id)
 			}
-			if err := c.page(native.Uint64(b[at+8:])); err != nil {
-				return err
-			}
+			children = append(children, native.Uint64(b[at+8:]))
 			continue
 		}
 		value, size, ok := leaf(span, at, b[at:])
@@ -167,9 +173,17 @@ func (c *pageCheck) page(id uint64) error {
 			return fmt.Errorf("page %d is damaged", id)
 		}
 		if native.Uint32(b[at:]) == bucketLeaf {
-			if err := c.bucket(id, id*c.pageSize+value, size); err != nil {
-				return err
-			}
+			buckets = append(buckets, inside{id*c.pageSize + value, size})
+		}
+	}
+	for _, child := range children {
+		if err := c.page(child); err != nil {
+			return err
+		}
+	}
+	for _, in := range buckets {
+		if err := c.bucket(id, in.at, in.size); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ type reader struct {
 	layers   []*layer // the newest first
 	buffered *buffer
 	b        *bolt.Tx
+	pace     *pace // of each; nil: none
 }
 
 func (r *reader) close() { _ = r.b.Rollback() } // it only says that it is over already
@@ -47,6 +48,7 @@ func (r *reader) each(b bucket, visit func(k, v []byte) error) error {
 		if err := visit(k, v); err != nil {
 			return err
 		}
+		r.pace.step()
 	}
 	return nil
 }

@@ -24,6 +24,10 @@ type Counts struct {
 // those of its write-ahead log, agree with each other. With a ring it also opens every sealed value; nil: they
 // are only counted. It returns the faults in words, none if all is well, and changes nothing.
 func Verify(path string, ring *keyring.Ring) (counts Counts, faults []string, err error) {
+	return verify(path, ring, nil)
+}
+
+func verify(path string, ring *keyring.Ring, p *pace) (counts Counts, faults []string, err error) {
 	db, err := inspectFile(path)
 	if err != nil {
 		return counts, nil, err
@@ -35,14 +39,15 @@ func Verify(path string, ring *keyring.Ring) (counts Counts, faults []string, er
 	}
 	defer f.Close()
 	err = db.View(func(b *bolt.Tx) error {
-		v := &verifier{b: &reader{b: b}, ring: ring, waiting: map[uint32]*webhook.EndpointStats{}}
-		if err := checkPages(f, db.Info().PageSize); err != nil {
+		v := &verifier{b: &reader{b: b, pace: p}, ring: ring, waiting: map[uint32]*webhook.EndpointStats{}}
+		if err := checkPages(f, db.Info().PageSize, p); err != nil {
 			faults = []string{"structure: " + err.Error()}
 			return nil
 		}
 		for fault := range b.Check() {
 			v.fault("structure: %v", fault)
 		}
+		p.step()
 		if len(v.faults) > 0 {
 			faults = v.faults // what stands on it can't be read
 			return nil
