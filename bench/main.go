@@ -18,7 +18,7 @@
 //	retention a steady load, of which everything is kept, or expires after seconds
 //
 // A virtual machine's time is taken by other guests of its host now and then, and what was measured meanwhile
-// says little. A run during which that was more than 2 % is done again, until -patience has been used up.
+// says little. A run during which that was more than 3 % is done again, until -patience has been used up.
 //
 // With -profiles it also keeps, for pprof, what the program does with its time in each run.
 //

@@ -14,7 +14,7 @@ import (
 // maxStolen is how much of the machine's time others may have had during a run, in percent: on a virtual
 // machine the hypervisor gives it to its other guests. At 2,000/s the slowest one per cent takes twice as
 // long where 4 % are gone, and a hundred times as long where 40 % are.
-const maxStolen = 2
+const maxStolen = 3
 
 // clock is the time that all processors have had since the machine started, and how much of it was stolen. It
 // is counted in ticks.

@@ -149,8 +149,12 @@ func call(h Handler, w http.ResponseWriter, r *Request) (err error) {
 // record writes the request's one line. The path itself appears at debug only: a message's id has a
 // phone number in it.
 func (s *router) record(r *Request, status int, took time.Duration, err error) {
-	pairs := []any{"method", r.Method, "route", r.Pattern, "status", status, "duration", took}
 	level := severity(r, err)
+	ctx := context.WithoutCancel(r.Context())
+	if !s.log.Enabled(ctx, level) {
+		return
+	}
+	pairs := []any{"method", r.Method, "route", r.Pattern, "status", status, "duration", took}
 	if level == slog.LevelDebug {
 		pairs = append(pairs, "path", r.URL.Path)
 	}
@@ -161,7 +165,7 @@ func (s *router) record(r *Request, status int, took time.Duration, err error) {
 	if errors.As(err, &p) {
 		pairs = append(pairs, "stack", string(p.stack))
 	}
-	s.log.Log(context.WithoutCancel(r.Context()), level, "request", append(pairs, r.notes...)...)
+	s.log.Log(ctx, level, "request", append(pairs, r.notes...)...)
 }
 
 // severity is debug for what worked, for what the client got wrong and for clients that went away.
