@@ -22,6 +22,8 @@ type bench struct {
 	patience time.Duration // that is left, see [bench.undisturbed]
 	profiles string        // folder for CPU profiles; "": none
 
+	probe func() (stolen float64, err error)
+
 	work    string // folder
 	binary  string
 	device  device

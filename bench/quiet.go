@@ -81,25 +81,9 @@ func (b *bench) undisturbed(ctx context.Context, s step) error {
 func (b *bench) awaitQuiet(ctx context.Context) error {
 	for b.patience > 0 {
 		begun := time.Now()
-		before, err := readClock()
-		if err != nil {
+		now, err := b.probe()
+		if err != nil || now <= maxStolen {
 			return err
-		}
-		// Only who asks for time is refused it.
-		var busy sync.WaitGroup
-		for range runtime.NumCPU() {
-			busy.Go(func() {
-				for time.Since(begun) < time.Second {
-				}
-			})
-		}
-		busy.Wait()
-		after, err := readClock()
-		if err != nil {
-			return err
-		}
-		if after.since(before) <= maxStolen {
-			return nil
 		}
 		pause(ctx, 5*time.Second)
 		if err := ctx.Err(); err != nil {
@@ -108,4 +92,24 @@ func (b *bench) awaitQuiet(ctx context.Context) error {
 		b.patience -= time.Since(begun)
 	}
 	return nil
+}
+
+// probe asks for all of the machine's time for a second, since only who asks is refused it, and returns how much
+// others had, in percent.
+func probe() (float64, error) {
+	before, err := readClock()
+	if err != nil {
+		return 0, err
+	}
+	begun := time.Now()
+	var busy sync.WaitGroup
+	for range runtime.NumCPU() {
+		busy.Go(func() {
+			for time.Since(begun) < time.Second {
+			}
+		})
+	}
+	busy.Wait()
+	after, err := readClock()
+	return after.since(before), err
 }
