@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 
@@ -98,13 +99,11 @@ func eachBatch(b *bolt.Tx, part byte, visit func(batch) (more bool)) {
 		return
 	}
 	c := in.Cursor()
-	k, v := c.Seek(batchKey(part, 1<<32-1)) // there is none with this number
-	if k == nil {
-		k, v = c.Last()
-	} else {
-		k, v = c.Prev()
+	back := c.Prev
+	if k, _ := c.Seek(batchKey(part, math.MaxUint32)); k == nil { // there is none with this number
+		back = c.Last
 	}
-	for ; len(k) > 0 && k[0] == part; k, v = c.Prev() {
+	for k, v := back(); len(k) > 0 && k[0] == part; k, v = c.Prev() {
 		if x, ok := parseBatch(v); ok && !visit(x) { // a damaged one is found by verify, and by the next start
 			return
 		}

@@ -52,16 +52,6 @@ func (l *layer) drop(b bucket, r row) {
 	}
 }
 
-// rows returns how many rows the layer has.
-func (l *layer) rows() (n int) {
-	for _, tree := range l.trees {
-		if tree != nil {
-			n += tree.Len()
-		}
-	}
-	return n
-}
-
 func (l *layer) get(b bucket, key []byte) (row, bool) {
 	if l.trees[b] == nil {
 		return row{}, false
