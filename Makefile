@@ -73,7 +73,7 @@ screenshots: browser ## the pictures in docs/, of the demo
 	cd browsertest && $(GO) test -count=1 -tags=screenshots -run=TestScreenshots ./...
 	pngquant --force --ext=.png --strip --speed=1 --quality=80-100 docs/console/*.png
 
-bench: ## the whole program under load, beside yardsticks; about 45 minutes, 15 GB of disk
+bench: ## the whole program under load, beside yardsticks; about an hour, 15 GB of disk
 	cd bench && $(GO) run . -repeat 3 -fill 10GiB -pending 1000000 -out RESULTS.md
 
 crash: ## 200 kills under mixed load, and thousands of power cuts

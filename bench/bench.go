@@ -29,7 +29,6 @@ type bench struct {
 	device  device
 	round   int
 	results map[string][]sample // by scenario
-	worst   float64             // of what was stolen during the runs of a step
 	again   int                 // how many steps were done again
 	notes   []string
 	faults  []string
@@ -109,9 +108,6 @@ type step struct {
 // add notes what a scenario showed.
 func (b *bench) add(scenario string, x figures) {
 	b.results[scenario] = append(b.results[scenario], sample{b.round, x})
-	if x[stolen] > b.worst {
-		b.worst = x[stolen]
-	}
 	fmt.Printf("%-16s round %d: %s accepted/s, %s delivered/s, p99 %s ms accepted, %s ms delivered, ready after %s ms; %s %% stolen\n", scenario, b.round+1,
 		number3(x[accepted]), number3(x[delivered]), number3(x[accept99]), number3(x[endToEnd99]), number3(x[ready]), number3(x[stolen]))
 }

@@ -38,7 +38,7 @@ func (l *layer) set(b bucket, r row) {
 		l.trees[b] = btree.NewBTreeGOptions(rowLess, btree.Options{NoLocks: true})
 	}
 	l.bytes += r.size()
-	if old, replaced := l.trees[b].Load(r); replaced {
+	if old, replaced := l.trees[b].Load(r); replaced { // a Set that is quicker for what comes in order, as most does
 		l.bytes -= old.size()
 	}
 }

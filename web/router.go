@@ -150,8 +150,7 @@ func call(h Handler, w http.ResponseWriter, r *Request) (err error) {
 // phone number in it.
 func (s *router) record(r *Request, status int, took time.Duration, err error) {
 	level := severity(r, err)
-	ctx := context.WithoutCancel(r.Context())
-	if !s.log.Enabled(ctx, level) {
+	if !s.log.Enabled(r.Context(), level) {
 		return
 	}
 	pairs := []any{"method", r.Method, "route", r.Pattern, "status", status, "duration", took}
@@ -165,7 +164,7 @@ func (s *router) record(r *Request, status int, took time.Duration, err error) {
 	if errors.As(err, &p) {
 		pairs = append(pairs, "stack", string(p.stack))
 	}
-	s.log.Log(ctx, level, "request", append(pairs, r.notes...)...)
+	s.log.Log(context.WithoutCancel(r.Context()), level, "request", append(pairs, r.notes...)...)
 }
 
 // severity is debug for what worked, for what the client got wrong and for clients that went away.
