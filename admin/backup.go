@@ -55,7 +55,7 @@ func (a *API) backup(auth Auth) web.Handler {
 		} else if err != nil {
 			return err
 		}
-		defer f.Close()
+		defer a.store.Discard(f)
 		a.log.Info("backup made", "key", c.who.Name, "took", a.now().Sub(begun))
 		h.Set("Content-Type", backupType)
 		h.Set("Content-Disposition", `attachment; filename="cubeconnect-`+begun.UTC().Format("20060102T150405Z")+`.db"`)

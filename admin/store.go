@@ -76,6 +76,7 @@ type Store interface {
 	// APIKeyByHash finds a key by the SHA-256 of its secret, without touching the disk.
 	APIKeyByHash(hash [32]byte) (webhook.APIKey, bool)
 
-	// Backup returns a verified copy of the database, which is gone when it is closed.
+	// Backup returns a verified copy of the database, for Discard to close.
 	Backup(ctx context.Context) (*os.File, error)
+	Discard(backup *os.File)
 }

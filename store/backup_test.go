@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"cubeconnect/store"
 	"cubeconnect/webhook"
@@ -126,6 +128,52 @@ func TestBackupHoldsNothing(t *testing.T) {
 	o.ok(os.Remove(o.options.Path))
 	equal(t, verify(t, o.copyOf(f)).Events, 3)
 	o.open()
+}
+
+// A copy's space is given back a little at a time, or at once when the store is closed. It is closed in any case.
+func TestDiscard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := openStore(t)
+		path := filepath.Join(t.TempDir(), "copy")
+		copied := func() *os.File {
+			t.Helper()
+			f, err := os.Create(path)
+			o.ok(errors.Join(err, f.Truncate(9<<20)))
+			return f
+		}
+		megabytes := func() int64 {
+			t.Helper()
+			synctest.Wait()
+			info, err := os.Stat(path)
+			o.ok(err)
+			return info.Size() >> 20
+		}
+		closed := func(f *os.File) {
+			t.Helper()
+			if _, err := f.Stat(); !errors.Is(err, os.ErrClosed) {
+				t.Errorf("it isn't closed: %v", err)
+			}
+		}
+		f := copied()
+		o.Discard(f)
+		equal(t, megabytes(), 5)
+		time.Sleep(40 * time.Millisecond)
+		equal(t, megabytes(), 1)
+		time.Sleep(40 * time.Millisecond)
+		synctest.Wait()
+		closed(f)
+
+		f = copied()
+		o.Discard(f)
+		equal(t, megabytes(), 5)
+		o.close()
+		closed(f)
+
+		f = copied()
+		o.Discard(f)
+		closed(f)
+		o.open()
+	})
 }
 
 func TestBackupOfAClosedStore(t *testing.T) {

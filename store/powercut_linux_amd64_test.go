@@ -82,7 +82,7 @@ func putLoad(folder string, minute int) error {
 			_ = s.Flush(ctx())
 			_, _ = s.Replay(ctx(), 1, webhook.Replay{Status: webhook.Failed})
 			if f, err := s.Backup(ctx()); err == nil {
-				_ = f.Close() // it was verified
+				s.Discard(f) // it was verified
 			}
 			_, _, _ = s.RotateMasterKey(ctx())
 			_, _ = s.PruneMasterKeys(ctx())

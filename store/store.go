@@ -80,6 +80,8 @@ type Store struct {
 	closed  bool
 	stopped chan struct{}
 
+	discards sync.WaitGroup
+
 	// Of the commit loop only.
 	batch   []*step
 	next    *step
@@ -237,6 +239,7 @@ func (s *Store) Close() error {
 	}
 	close(s.hand)
 	<-s.flushed
+	s.discards.Wait()
 	return errors.Join(s.finish(), s.db.Close())
 }
 

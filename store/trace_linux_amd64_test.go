@@ -210,6 +210,8 @@ func (r *recording) begins(tid int, th *thread) {
 		if f != nil {
 			r.ops = append(r.ops, op{kind: truncated, file: f, off: int64(c.Rsi)})
 		}
+	case syscall.SYS_CLOSE: // at its end another thread can have the number already
+		delete(r.fds, int(c.Rdi))
 	case syscall.SYS_FSYNC, syscall.SYS_FDATASYNC:
 		th.upTo = len(r.ops)
 		if open && r.fate(synced, f) == fails {
@@ -258,8 +260,6 @@ func (r *recording) ended(th *thread, result int64) {
 			}
 			r.fds[int(result)] = f
 		}
-	case syscall.SYS_CLOSE:
-		delete(r.fds, int(c.Rdi))
 	case syscall.SYS_FSYNC, syscall.SYS_FDATASYNC:
 		if f, ok := r.fds[int(c.Rdi)]; ok {
 			r.ops = append(r.ops, op{kind: synced, file: f, upTo: th.upTo})
