@@ -178,12 +178,14 @@ func (b *bench) measure(ctx context.Context, t trial) (figures, error) {
 		return figures{}, err
 	}
 	f.begun = time.Now()
+	watched := f.watch()
 	loadErr := t.load(ctx, f, t.process, t.length)
 	sending := f.since()
 	if t.receivers != nil {
 		f.settle(ctx)
 	}
 	now, clockErr := readClock()
+	clockErr = errors.Join(clockErr, watched())
 	// What the process puts off, such as moving its log into its file, belongs to this load too. And if
 	// something is delivered twice, it still comes in.
 	pause(ctx, 2*time.Second)
@@ -197,6 +199,11 @@ func (b *bench) measure(ctx context.Context, t trial) (figures, error) {
 	}
 	x := nothing()
 	x[stolen] = now.since(quiet)
+	if t.rate < closedRate { // a closed loop that is held up does less, and is not late
+		x[counted] = f.leaveOut()
+	} else {
+		f.disturbed = nil
+	}
 	n := float64(f.sent.Load())
 	x[accepted] = n / sending.Seconds()
 	x[accept50], x[accept99], x[accept999] = f.quantiles(f.accepted)

@@ -37,6 +37,7 @@ type flight struct {
 	disorder  atomic.Int64
 	foreign   atomic.Int64
 	lastAt    atomic.Int64
+	disturbed []span // when time was stolen, in order; messages that were due then have no latency
 }
 
 var runs atomic.Int64
@@ -136,7 +137,7 @@ func (f *flight) wrong() string {
 func (f *flight) quantiles(then []int64) (p50, p99, p999 float64) {
 	var took []int64
 	for i := range then {
-		if at := atomic.LoadInt64(&then[i]); at > 0 {
+		if at := atomic.LoadInt64(&then[i]); at > 0 && !f.wasDisturbed(f.meant[i]) {
 			took = append(took, at-f.meant[i])
 		}
 	}

@@ -18,7 +18,9 @@
 //	retention a steady load, of which everything is kept, or expires after seconds
 //
 // A virtual machine's time is taken by other guests of its host now and then, and what was measured meanwhile
-// says little. A run during which that was more than 3 % is done again, until -patience has been used up.
+// says little. The latencies of an open loop leave out what was due while that happened. A closed loop during which
+// it was more than 3 %, and an open one of which it spoiled more than half, is done again, until -patience has been
+// used up.
 //
 // With -profiles it also keeps, for pprof, what the program does with its time in each run.
 //

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,8 +49,72 @@ func (c clock) since(before clock) float64 {
 	return 100 * float64(c.stolen-before.stolen) / float64(max(1, c.all-before.all))
 }
 
+// glance is how often a run looks whether time was stolen, and how long what that did may last.
+const glance = 100 * time.Millisecond
+
+// span is a part of a run, by the time since it began.
+type span struct{ from, to int64 }
+
+// watch notes when time is stolen, until it is told to stop.
+func (f *flight) watch() (stop func() error) {
+	end, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ticker := time.NewTicker(glance)
+		defer ticker.Stop()
+		last, err := readClock()
+		for lastAt := int64(0); err == nil; {
+			select {
+			case <-end:
+				done <- nil
+				return
+			case <-ticker.C:
+			}
+			var now clock
+			now, err = readClock()
+			at := int64(f.since())
+			if now.stolen > last.stolen {
+				f.disturbed = append(f.disturbed, span{lastAt, at + int64(glance)})
+			}
+			last, lastAt = now, at
+		}
+		done <- err
+	}()
+	return func() error {
+		close(end)
+		return <-done
+	}
+}
+
+// minCounted is how much of an open loop must have been left alone for its latencies to be those of that part, in
+// percent.
+const minCounted = 50
+
+// leaveOut makes latencies those of the messages that were due while nothing was stolen, and returns how many
+// these are of all, in percent. Where they are too few all count.
+func (f *flight) leaveOut() (counted float64) {
+	n, all := 0, 0
+	for i := range f.accepted {
+		if f.accepted[i] > 0 {
+			all++
+			if !f.wasDisturbed(f.meant[i]) {
+				n++
+			}
+		}
+	}
+	if 100*n < minCounted*all || all == 0 {
+		f.disturbed = nil
+		return 100
+	}
+	return 100 * float64(n) / float64(all)
+}
+
+func (f *flight) wasDisturbed(at int64) bool {
+	i := sort.Search(len(f.disturbed), func(i int) bool { return f.disturbed[i].to > at })
+	return i < len(f.disturbed) && f.disturbed[i].from <= at
+}
+
 // undisturbed runs a step when the machine is left alone, and again if it was not meanwhile, as long as there is
-// patience. What a run showed that is done again is dropped; what it did wrong is not.
+// patience. An open loop that was left alone for the better part counts, by that part. What a run showed that is done again is dropped; what it did wrong is not.
 func (b *bench) undisturbed(ctx context.Context, s step) error {
 	for {
 		if err := b.awaitQuiet(ctx); err != nil {
@@ -66,7 +131,7 @@ func (b *bench) undisturbed(ctx context.Context, s step) error {
 		worst := 0.0
 		for scenario, samples := range b.results {
 			for _, x := range samples[before[scenario]:] {
-				if x.figures[stolen] > worst { // NaN isn't
+				if x.figures[stolen] > worst && !(x.figures[counted] < 100) { // NaN is neither
 					worst = x.figures[stolen]
 				}
 			}

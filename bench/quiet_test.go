@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -16,11 +17,14 @@ func TestUndisturbed(t *testing.T) {
 		patience time.Duration
 		before   []float64 // stolen in the seconds before a run
 		during   []float64 // stolen in the runs
+		counted  float64
 		kept     []float64
 		again    int
 	}{
 		{name: "left alone", patience: time.Minute, during: []float64{1}, kept: []float64{1}},
 		{name: "once disturbed", patience: time.Minute, during: []float64{50, 2}, kept: []float64{2}, again: 1},
+		{name: "left alone for the better part", patience: time.Minute, during: []float64{20}, counted: 60, kept: []float64{20}},
+		{name: "disturbed throughout", patience: time.Minute, during: []float64{20, 1}, counted: 100, kept: []float64{1}, again: 1},
 		{name: "waits before it runs", patience: time.Minute, before: []float64{30, 30, 0}, during: []float64{0}, kept: []float64{0}},
 		{name: "no patience", during: []float64{50}, kept: []float64{50}},
 		{name: "patience ends in runs", patience: 15 * time.Second, during: []float64{50, 40, 30}, kept: []float64{30}, again: 2},
@@ -39,6 +43,9 @@ func TestUndisturbed(t *testing.T) {
 					time.Sleep(10 * time.Second)
 					x := nothing()
 					x[stolen], c.during = c.during[0], c.during[1:]
+					if c.counted > 0 {
+						x[counted] = c.counted
+					}
 					b.add("x", x)
 					b.note("x")
 					return nil
@@ -55,6 +62,32 @@ func TestUndisturbed(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Latencies are those of what was due while nothing was stolen, unless that is less than half.
+func TestLeaveOut(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		disturbed []span
+		counted   float64
+		p99       float64
+	}{
+		{name: "left alone", counted: 100, p99: 9},
+		{name: "disturbed twice", disturbed: []span{{2e6, 4e6}, {7e6, 10e6}}, counted: 50, p99: 6},
+		{name: "disturbed for most of it", disturbed: []span{{0, 3e6}, {2e6, 6e6}}, counted: 100, p99: 9},
+	} {
+		f := newFlight(one, 10, 20)
+		for n := range int64(10) { // the n-th is due after n ms, and takes as long
+			f.send(n, time.Duration(n)*time.Millisecond)
+			f.accepted[n] = 2*n*1e6 + 1
+		}
+		f.disturbed = c.disturbed
+		counted := f.leaveOut()
+		if _, p99, _ := f.quantiles(f.accepted); counted != c.counted || math.Round(p99) != c.p99 {
+			t.Errorf("%s: %v ms, of %v %%; want %v ms, of %v %%", c.name, p99, counted, c.p99, c.counted)
+		}
 	}
 }
 

@@ -28,8 +28,8 @@ func (b *bench) speed(ctx context.Context) error {
 		onEmpty("closed256", closed(256), closedRate),
 		onEmpty("open500", open(500), 500),
 		onEmpty("open2000", open(2000), 2000),
-		{"alone", func(ctx context.Context) error { return b.neighbour(ctx, "alone", false) }},
-		{"neighbour", func(ctx context.Context) error { return b.neighbour(ctx, "neighbour", true) }},
+		{"alone", func(ctx context.Context) error { return b.neighbour(ctx, "alone", answers) }},
+		{"neighbour", func(ctx context.Context) error { return b.neighbour(ctx, "neighbour", hangs) }},
 	})
 }
 
@@ -119,34 +119,31 @@ func (b *bench) on(ctx context.Context, a *appliance, t trial) error {
 	return nil
 }
 
-// neighbour measures a tenant at 1,000/s, alone or beside one at 200/s whose endpoint hangs.
-func (b *bench) neighbour(ctx context.Context, scenario string, hanging bool) error {
+// neighbour measures a tenant at 1,000/s beside one at 200/s whose endpoint answers, or hangs.
+func (b *bench) neighbour(ctx context.Context, scenario string, does behaviour) error {
 	r, err := newReceiver(answers)
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	bad, err := newReceiver(hangs)
+	others, err := newReceiver(does)
 	if err != nil {
 		return err
 	}
-	defer bad.close()
+	defer others.close()
 	return b.installed(func(a *appliance) error {
 		return a.serving(ctx, func() error {
 			t, err := a.tenant(r.url(), "")
 			if err != nil {
 				return err
 			}
-			other, err := a.tenant(bad.url(), "")
+			other, err := a.tenant(others.url(), "")
 			if err != nil {
 				return err
 			}
-			l := open(1000)
-			if hanging {
-				l = beside(l, open(200), other.number)
-			}
 			return b.on(ctx, a, trial{
-				scenario: scenario, numbers: []number{t.number}, length: b.length, rate: 1000, receivers: []*receiver{r}, shared: hanging, load: l,
+				scenario: scenario, numbers: []number{t.number}, length: b.length, rate: 1000, receivers: []*receiver{r}, shared: true,
+				load: beside(open(1000), open(200), other.number),
 			})
 		})
 	})
