@@ -173,9 +173,13 @@ func TestReceiver(t *testing.T) {
 	if status, err := post("1"); status != 200 || f.got.Load() != 1 {
 		t.Errorf("answering: %d, %v, %d arrived", status, err, f.got.Load())
 	}
+	r.does.Store(int32(lingers))
+	if status, err := post("0"); status != 200 || f.got.Load() != 2 {
+		t.Errorf("lingering: %d, %v, %d arrived", status, err, f.got.Load())
+	}
 	r.does.Store(int32(hangs))
 	client.Timeout = 50 * time.Millisecond
-	if status, err := post("2"); err == nil || f.got.Load() != 1 {
+	if status, err := post("2"); err == nil || f.got.Load() != 2 {
 		t.Errorf("hanging: %d, %d arrived", status, f.got.Load())
 	}
 	r.does.Store(int32(waits))
@@ -186,7 +190,7 @@ func TestReceiver(t *testing.T) {
 		done <- status
 	}()
 	r.goOn()
-	if status := <-done; status != 200 || f.got.Load() != 2 {
+	if status := <-done; status != 200 || f.got.Load() != 3 {
 		t.Errorf("going on: %d, %d arrived", status, f.got.Load())
 	}
 }

@@ -1,9 +1,6 @@
 package main
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
 // The endpoints of the fairness runs: a tenant each. Of ten, one hangs and one fails.
 const endpoints = 1000
@@ -63,7 +60,8 @@ func (b *bench) endpoints(ctx context.Context, scenario string, failing bool) er
 const perRound = 32
 
 // backlog measures a tenant at 500/s, first while another one's backlog lies still because its endpoint is
-// disabled, then while it drains. The delay that this makes is counted in rounds: the time in which the
+// disabled, then while it drains: to an endpoint that takes its time as one elsewhere does, and to one on this
+// machine, which uses up all processors. The delay that this makes is counted in rounds: the time in which the
 // draining endpoint gets through as many requests as it may have under way.
 func (b *bench) backlog(ctx context.Context) error {
 	r, err := newReceiver(answers)
@@ -106,23 +104,31 @@ func (b *bench) backlog(ctx context.Context) error {
 			if err := b.on(ctx, a, t); err != nil {
 				return err
 			}
+			late.does.Store(int32(lingers))
 			if err := a.call("PATCH", other.endpoint, `{"enabled":true}`, nil); err != nil {
 				return err
 			}
-			enabled, before := f.since(), f.got.Load()
-			t.scenario, t.shared = "draining", true
-			if err := b.on(ctx, a, t); err != nil {
-				return err
+			t.shared = true
+			for _, d := range []struct {
+				neighbour, itself string
+				does              behaviour
+			}{{"draining", "drain", lingers}, {"rushing", "rush", answers}} {
+				late.does.Store(int32(d.does))
+				t.scenario = d.neighbour
+				begun, before := f.since(), f.got.Load()
+				if err := b.on(ctx, a, t); err != nil {
+					return err
+				}
+				took := f.since() - begun
+				if f.got.Load() == f.due.Load() {
+					b.note("The backlog was drained before the run beside it had ended, so that this measured less than it should: a larger -pending helps.")
+				}
+				x := nothing()
+				x[delivered] = float64(f.got.Load()-before) / took.Seconds()
+				x[delay] = (b.latest(d.neighbour)[endToEnd99] - b.latest("quiet")[endToEnd99]) / (perRound / x[delivered] * 1000)
+				b.add(d.itself, x)
 			}
 			f.settle(ctx)
-			took := time.Duration(f.lastAt.Load()) - enabled
-			if took < b.length {
-				b.note("The backlog was drained after %s, so that the run beside it measured less than it should: a larger -pending helps.", took.Round(time.Millisecond))
-			}
-			x := nothing()
-			x[delivered] = float64(f.got.Load()-before) / took.Seconds()
-			x[delay] = (b.latest("draining")[endToEnd99] - b.latest("quiet")[endToEnd99]) / (perRound / x[delivered] * 1000)
-			b.add("drain", x)
 			b.check("backlog", f)
 			return ctx.Err()
 		})

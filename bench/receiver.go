@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // behaviour is what a receiver does with requests.
@@ -18,7 +19,11 @@ const (
 	fails             // with 500
 	hangs             // until the other side gives up
 	waits             // until the receiver goes on; then it answers
+	lingers           // for as long as an answer from another place takes; then it answers
 )
+
+// away is how long that is.
+const away = 10 * time.Millisecond
 
 // receiver plays a tenant's system, at a port of its own. It speaks just enough HTTP. Only what it answers
 // with 200 counts as arrived.
@@ -93,6 +98,8 @@ func (r *receiver) serve(conn net.Conn) {
 			return
 		case waits:
 			<-r.on
+		case lingers:
+			time.Sleep(away)
 		}
 		if f := r.flight.Load(); f != nil {
 			f.arrive(messageID(body))
