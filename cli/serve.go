@@ -29,7 +29,8 @@ const memoryLimit = 384 << 20
 
 // waitForDisk is how many goroutines wait for the disk most of the time: the store's that commits and the one
 // that flushes. Go lets a system call keep its processor for a while, and on a machine that has only two everything
-// else would stand still meanwhile: a tenth of the time under load, and what is delivered fell behind.
+// else would stand still meanwhile: a tenth of the time under load, and what is delivered fell behind. Where a quota
+// gives less than the processors (a container's), more at once would only use it up sooner.
 const waitForDisk = 2
 
 // loadConfig reads the configuration, and prints its problems a line each.
@@ -56,8 +57,8 @@ func serve(ctx context.Context, env *Env, f *flags) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + waitForDisk)
+	if all := runtime.NumCPU(); os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) == all {
+		runtime.GOMAXPROCS(all + waitForDisk)
 	}
 	level := new(slog.LevelVar)
 	level.Set(c.Log.Level)
