@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -44,6 +45,10 @@ const (
 	// retainPause and retainRest are the waits between the steps of a round, and between rounds.
 	retainPause = 50 * time.Millisecond
 	retainRest  = 20 * time.Second
+	// retainLook is the wait after a step that looked at many records and found less than one of retainWorth that
+	// had expired. To see a million takes eight minutes so, which is short beside what is kept, and little else.
+	retainLook  = 500 * time.Millisecond
+	retainWorth = 100
 	// clockJump is how far ahead of the time that passed the clock may be before it is doubted, for jumpHold.
 	clockJump = time.Hour
 	jumpHold  = 24 * time.Hour
@@ -53,7 +58,7 @@ const (
 // in, so that freed pages are soon used again and no commit is large. When the clock jumps ahead by more
 // than an hour it removes nothing for a day: if the clock is wrong, nothing has expired.
 func (s *Store) Retain(ctx context.Context) {
-	var sw sweep
+	rounds := s.rounds()
 	wait := retainPause
 	var held time.Time
 	wall, real := s.now(), time.Now()
@@ -63,7 +68,6 @@ func (s *Store) Retain(ctx context.Context) {
 			return
 		case <-time.After(wait):
 		}
-		wait = s.keep.Load().rest()
 		jump := s.now().Sub(wall) - time.Since(real)
 		wall, real = s.now(), time.Now()
 		switch {
@@ -74,21 +78,30 @@ func (s *Store) Retain(ctx context.Context) {
 			held = time.Time{} // set right again
 		}
 		if real.Before(held) {
+			wait = s.keep.Load().rest()
 			continue
 		}
-		more, err := s.retainStep(ctx, &sw)
-		switch {
-		case ctx.Err() != nil, errors.Is(err, webhook.ErrClosed):
-			return
-		case err != nil:
-			s.log.Error("retention step failed", "error", err)
-		case more:
-			wait = retainPause
+		for _, r := range rounds {
+			if real.Before(r.due) {
+				continue
+			}
+			pause, err := r.step(ctx, &r.sweep)
+			if ctx.Err() != nil || errors.Is(err, webhook.ErrClosed) {
+				return
+			}
+			if err != nil {
+				s.log.Error("retention step failed", "error", err)
+			}
+			if pause == 0 {
+				pause = s.keep.Load().rest()
+			}
+			r.due = time.Now().Add(pause)
 		}
+		wait = time.Until(slices.MinFunc(rounds, func(a, b *round) int { return a.due.Compare(b.due) }).due)
 	}
 }
 
-// rest returns the wait after a step that found little, which is short beside what is kept.
+// rest returns the wait after a round, which is short beside what is kept.
 func (r *Retention) rest() time.Duration {
 	return min(retainRest, max(retainPause, min(r.Audit, r.Deliveries, r.Dedupe)/10))
 }
@@ -96,24 +109,38 @@ func (r *Retention) rest() time.Duration {
 // RetainAll removes everything that has expired, and returns when it has been through all of it once and
 // the room is free.
 func (s *Store) RetainAll(ctx context.Context) error {
-	for sw := (sweep{}); ; {
-		if more, err := s.retainStep(ctx, &sw); err != nil {
-			return err
-		} else if !more {
-			return s.FlushAll(ctx)
+	for _, r := range s.rounds() {
+		for more := true; more; {
+			pause, err := r.step(ctx, &r.sweep)
+			if err != nil {
+				return err
+			}
+			more = pause > 0
 		}
 	}
+	return s.FlushAll(ctx)
 }
 
-// sweep is where a round through everything that can expire stands.
+// round goes through some of what can expire, again and again. A step returns the wait before the next of the
+// same round, zero at its end, or if it failed.
+type round struct {
+	sweep
+	step func(context.Context, *sweep) (pause time.Duration, err error)
+	due  time.Time
+}
+
+// sweep is where a round stands.
 type sweep struct {
 	stage int
 	at    []byte // key to go on from; nil: the first
 }
 
-// retainStep removes some of what has expired; more says that the round isn't over.
-func (s *Store) retainStep(ctx context.Context, sw *sweep) (more bool, err error) {
+func (s *Store) rounds() []*round { return []*round{{step: s.retainStep}, {step: s.retainHashed}} }
+
+// retainStep removes some of what has expired where keys tell: the oldest are found without a search.
+func (s *Store) retainStep(ctx context.Context, sw *sweep) (pause time.Duration, err error) {
 	var next sweep
+	var more bool
 	err = s.updateToFree(ctx, func(t *tx) (err error) {
 		next = *sw
 		more, err = t.retain(&next, retainChunk)
@@ -124,13 +151,14 @@ func (s *Store) retainStep(ctx context.Context, sw *sweep) (more bool, err error
 		return err
 	})
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	if !more {
-		next = sweep{}
+		*sw = sweep{}
+		return 0, nil
 	}
 	*sw = next
-	return more, nil
+	return retainPause, nil
 }
 
 // stage removes some records of one kind, from a key on, and returns the key to go on from, nil at the end.
@@ -138,7 +166,7 @@ type stage func(keep *Retention, from []byte, budget *int) (next []byte, err err
 
 func (t *tx) retain(sw *sweep, budget int) (more bool, err error) {
 	keep := t.s.keep.Load()
-	stages := []stage{t.retainPurged, t.retainDeliveries, t.retainEvents, t.retainAudit, t.retainMessages, t.retainSeen, t.retainCustomers, t.retainIdempotency, t.retainActivity, t.retainTrail}
+	stages := []stage{t.retainPurged, t.retainDeliveries, t.retainEvents, t.retainAudit, t.retainActivity, t.retainTrail}
 	for budget > 0 && sw.stage < len(stages) {
 		if sw.at, err = stages[sw.stage](keep, sw.at, &budget); err != nil {
 			return false, err
@@ -312,43 +340,85 @@ func (t *tx) withPrefix(bucket bucket, prefix []byte, budget *int) (keys [][]byt
 	return keys, true
 }
 
-func (t *tx) retainMessages(keep *Retention, from []byte, budget *int) (next []byte, err error) {
-	return t.retainHashed(bMessages, from, budget, max(keep.Dedupe, keep.Deliveries), func(v []byte) int64 {
+// hashed are the buckets whose keys are hashes. What has expired lies anywhere in them.
+var hashed = [...]struct {
+	bucket
+	keep func(*Retention) time.Duration
+	time func(record []byte) int64 // ms
+}{
+	{bMessages, func(r *Retention) time.Duration { return max(r.Dedupe, r.Deliveries) }, func(v []byte) int64 {
 		m, err := decodeMessage(v)
 		if err != nil {
-			return t.now.UnixMilli() // it stays: verify finds it
+			return math.MaxInt64 // it stays: verify finds it
 		}
 		return m.updated
-	})
+	}},
+	{bSeen, func(r *Retention) time.Duration { return r.Dedupe }, millis},
+	{bCustomers, func(r *Retention) time.Duration { return max(r.Dedupe, 48*time.Hour) }, millis},
+	{bIdempotency, func(*Retention) time.Duration { return webhook.IdempotencyPeriod }, func(v []byte) int64 { return millis(v[min(32, len(v)):]) }},
 }
 
-func (t *tx) retainSeen(keep *Retention, from []byte, budget *int) (next []byte, err error) {
-	return t.retainHashed(bSeen, from, budget, keep.Dedupe, millis)
-}
-
-func (t *tx) retainCustomers(keep *Retention, from []byte, budget *int) (next []byte, err error) {
-	return t.retainHashed(bCustomers, from, budget, max(keep.Dedupe, 48*time.Hour), millis)
-}
-
-func (t *tx) retainIdempotency(_ *Retention, from []byte, budget *int) (next []byte, err error) {
-	return t.retainHashed(bIdempotency, from, budget, webhook.IdempotencyPeriod, func(v []byte) int64 { return millis(v[min(32, len(v)):]) })
-}
-
-// retainHashed removes old records from a bucket whose keys are hashes; timeOf reads one's age from the
-// record.
-func (t *tx) retainHashed(bucket bucket, from []byte, budget *int, keep time.Duration, timeOf func(v []byte) int64) (next []byte, err error) {
-	cutoff := t.now.Add(-keep).UnixMilli()
-	var keys [][]byte
-	c := t.cursor(bucket)
-	k, v := c.Seek(from)
-	for ; k != nil && *budget > 0; k, v = c.Next() {
-		*budget--
-		if timeOf(v) <= cutoff {
-			*budget -= removal
-			keys = append(keys, bytes.Clone(k))
+// retainHashed removes some of what has expired where keys are hashes. It looks beside the commits, and takes part
+// in one only with what it found: in a large file looking takes longer than a commit.
+func (s *Store) retainHashed(ctx context.Context, sw *sweep) (pause time.Duration, err error) {
+	keep, next, budget := s.keep.Load(), *sw, retainChunk
+	var expired [len(hashed)][][]byte
+	found := 0
+	for budget > 0 && next.stage < len(hashed) {
+		i := next.stage
+		if expired[i], next.at, err = s.expired(ctx, i, keep, next.at, &budget); err != nil {
+			return 0, err
+		}
+		found += len(expired[i])
+		if next.at == nil {
+			next.stage++
 		}
 	}
-	next = bytes.Clone(k)
-	t.deleteAll(bucket, keys)
-	return next, nil
+	if found > 0 {
+		err := s.updateToFree(ctx, func(t *tx) error {
+			for i, keys := range expired {
+				h := &hashed[i]
+				cutoff := t.now.Add(-h.keep(keep)).UnixMilli()
+				for _, k := range keys {
+					if v := t.get(h.bucket, k); v != nil && h.time(v) <= cutoff { // it may have changed meanwhile
+						t.delete(h.bucket, k)
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	switch *sw = next; {
+	case next.stage == len(hashed):
+		*sw = sweep{}
+		return 0, nil
+	case found*retainWorth >= retainChunk:
+		return retainPause, nil
+	default:
+		return min(retainLook, keep.rest()), nil
+	}
+}
+
+// expired looks at records of one of the hashed buckets, from a key on, as far as the budget goes. It returns the
+// keys of those that have expired, and the key to go on from, nil at the end.
+func (s *Store) expired(ctx context.Context, i int, keep *Retention, from []byte, budget *int) (keys [][]byte, next []byte, err error) {
+	h := &hashed[i]
+	cutoff := s.now().Add(-h.keep(keep)).UnixMilli()
+	err = s.viewOf(ctx, []bucket{h.bucket}, func(r *reader) error {
+		c := r.cursor(h.bucket)
+		k, v := c.Seek(from)
+		for ; k != nil && *budget > 0; k, v = c.Next() {
+			*budget--
+			if h.time(v) <= cutoff {
+				*budget -= removal
+				keys = append(keys, bytes.Clone(k))
+			}
+		}
+		next = bytes.Clone(k)
+		return nil
+	})
+	return keys, next, err
 }

@@ -163,6 +163,35 @@ func TestRetain(t *testing.T) {
 	})
 }
 
+// What can only be found by looking at everything is looked at little by little while nothing has expired, and goes
+// fast when much has.
+func TestRetainMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := openStore(t).newTenant()
+		for range 10 {
+			o.acceptMany(500, "a", "b")
+		}
+		run := func(for_ time.Duration) int {
+			until, cancel := context.WithTimeout(ctx(), for_)
+			defer cancel()
+			o.Retain(until)
+			o.reopen()
+			return o.counts.Messages
+		}
+		equal(t, run(time.Minute), 5000)
+		o.clock.advance(29 * day)
+		o.acceptMany(500, "b")
+		equal(t, run(time.Minute), 5500)
+		o.clock.advance(2 * day)
+		if left := run(300 * time.Millisecond); left <= 500 || left == 5500 {
+			t.Errorf("soon after, %d messages are left", left)
+		}
+		equal(t, run(5*time.Second), 500)
+		o.clock.advance(30 * day)
+		equal(t, run(5*time.Second), 0)
+	})
+}
+
 // A clock that suddenly is a year ahead may be wrong, and then nothing has expired.
 func TestRetainDoubtsTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
