@@ -14,9 +14,14 @@ import (
 // Messages are too many to be neighbours when a sweep takes them from what is gathered: each would still cost a
 // page of a large bucket. So on their way they stop once more, in a buffer for each of 256 parts of the bucket,
 // by the first byte of their keys. What a sweep takes of a part lies there together, as one batch. When a part
-// has thousands of rows they go to their places at once, many to a page.
+// has thousands of rows they go to their places in the order of their keys, many to a page: some with each
+// transaction, so that none takes long. A part's batches are removed when all of their rows are at their places.
 
 const messageLen = 16 // bytes of a message's key
+
+// placedAlong is how many rows a transaction takes to their places that buffers so many, if parts have more than they
+// should: a few more, so that these get empty again.
+func (g *gathering) placedAlong(buffered int) int { return buffered + 1 + g.size/8192 }
 
 // partRows is how many rows a part's buffer takes. Were it as many for each part, all would be full at the same
 // time, since hashes come evenly.
@@ -30,6 +35,8 @@ type buffer [256]*part
 type part struct {
 	rows   int          // in all batches
 	next   uint32       // number of the next batch
+	until  uint32       // number of the first batch that stays while those before it leave; 0: none do
+	left   int          // second byte of a key: the rows of leaving batches before it are at their places
 	filter [1024]uint64 // a bit for each value of the second and third byte of a key; those of what is there are set
 }
 
@@ -92,7 +99,8 @@ func (f *buffer) get(b *bolt.Tx, key []byte) (value []byte) {
 	return value
 }
 
-// eachBatch calls visit with a part's batches, the newest first.
+// eachBatch calls visit with a part's batches, the newest first. There must be one: in a bucket that a transaction has
+// emptied bbolt's cursor never finds the end.
 func eachBatch(b *bolt.Tx, part byte, visit func(batch) (more bool)) {
 	in := b.Bucket(bBuffered.name())
 	if in == nil {
@@ -118,8 +126,8 @@ func batchKey(part byte, number uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte{part}, number)
 }
 
-// add buffers rows of one part, sorted by their keys. If that makes more than limit, all go to their places.
-func (f *buffer) add(b *bolt.Tx, rows []row, limit int) error {
+// add buffers rows of one part, sorted by their keys.
+func (f *buffer) add(b *bolt.Tx, rows []row) error {
 	n := rows[0].key[0]
 	p := &part{}
 	if f[n] != nil {
@@ -133,35 +141,79 @@ func (f *buffer) add(b *bolt.Tx, rows []row, limit int) error {
 		p.took(r.key)
 	}
 	f[n] = p
-	if p.rows <= limit {
-		return nil
-	}
-	return f.place(b, n)
+	return nil
 }
 
-// place takes a part's rows to their places.
-func (f *buffer) place(b *bolt.Tx, n byte) error {
-	to, batches := b.Bucket(bMessages.name()), b.Bucket(bBuffered.name())
-	s := bufferSource{b: b, f: f}
-	for second := range 256 {
-		s.load(int(n)<<8 | second)
-		for _, r := range s.rows {
-			if err := to.Put(r.key, r.value); err != nil {
-				return err
-			}
+// placeFull takes rows of parts that have more than they should to their places, up to about so many.
+func (f *buffer) placeFull(b *bolt.Tx, limit func(part byte) int, rows int) error {
+	for n := 0; n < len(f) && rows > 0; {
+		p := f[n]
+		if p == nil || p.until == 0 && p.rows <= limit(byte(n)) {
+			n++
+			continue
 		}
-	}
-	c := batches.Cursor()
-	for {
-		k, _ := c.Seek([]byte{n})
-		if len(k) == 0 || k[0] != n {
-			f[n] = nil
-			return nil
-		}
-		if err := c.Delete(); err != nil {
+		placed, err := f.placeSome(b, byte(n), rows)
+		if err != nil {
 			return err
 		}
+		rows -= placed
 	}
+	return nil
+}
+
+// place takes all of a part's rows to their places.
+func (f *buffer) place(b *bolt.Tx, n byte) error {
+	p := *f[n]
+	p.until = 0 // begin anew: a batch that would have stayed may have rows before those that have left
+	f[n] = &p
+	_, err := f.placeSome(b, n, math.MaxInt)
+	return err
+}
+
+// placeSome takes a part's rows to their places, up to about so many, and goes on where it was.
+func (f *buffer) placeSome(b *bolt.Tx, n byte, rows int) (placed int, err error) {
+	p := *f[n]
+	if p.until == 0 {
+		p.until, p.left = p.next, 0
+	}
+	to := b.Bucket(bMessages.name())
+	s := bufferSource{b: b, f: f}
+	for ; p.left < 256 && placed < rows; p.left++ {
+		s.load(int(n)<<8 | p.left)
+		for _, r := range s.rows {
+			if err := to.Put(r.key, r.value); err != nil {
+				return placed, err
+			}
+		}
+		placed += len(s.rows)
+	}
+	if p.left < 256 {
+		f[n] = &p
+		return placed, nil
+	}
+	c := b.Bucket(bBuffered.name()).Cursor()
+	for {
+		k, _ := c.Seek([]byte{n})
+		if len(k) == 0 || k[0] != n || bytes.Compare(k, batchKey(n, p.until)) >= 0 {
+			break
+		}
+		if err := c.Delete(); err != nil {
+			return placed, err
+		}
+	}
+	f[n] = nil
+	if p.until == p.next {
+		return placed, nil
+	}
+	rest := &part{next: p.next}
+	eachBatch(b, n, func(x batch) bool {
+		for i := range x.count {
+			rest.took(x.key(i))
+		}
+		return true
+	})
+	f[n] = rest
+	return placed, nil
 }
 
 // placeAll takes to their places what the parts from one on have, up to about so many rows, and returns the part

@@ -183,10 +183,16 @@ func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 			return g, err
 		}
 	}
+	buffer := 0
 	for g.rows.bytes > keep {
-		if err := g.sweep(b, keep, all); err != nil {
+		n, err := g.sweep(b, keep, all)
+		if err != nil {
 			return g, err
 		}
+		buffer += n
+	}
+	if err := g.buffered.placeFull(b, g.partRows, g.placedAlong(buffer)); err != nil {
+		return g, err
 	}
 	if g.rows.bytes == 0 {
 		g.done = g.next
@@ -202,8 +208,8 @@ func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 }
 
 // sweep takes rows of one bucket to their places, or into their buffers, until no more is gathered than should
-// be, or it is at the bucket's end. A buffer it leaves with all that there is for it.
-func (g *gathering) sweep(b *bolt.Tx, keep int, all bool) error {
+// be, or it is at the bucket's end. A buffer it leaves with all that there is for it. It returns how many it buffered.
+func (g *gathering) sweep(b *bolt.Tx, keep int, all bool) (int, error) {
 	in := scattered[g.at.in]
 	buffered := in == bMessages && !all
 	var taken []row
@@ -231,22 +237,23 @@ func (g *gathering) sweep(b *bolt.Tx, keep int, all bool) error {
 		to := b.Bucket(in.name())
 		for _, r := range taken {
 			if err := to.Put(r.key, r.value); err != nil {
-				return err
+				return 0, err
 			}
 		}
-		return nil
+		return 0, nil
 	}
+	rows := len(taken)
 	for len(taken) > 0 {
 		n := slices.IndexFunc(taken, func(r row) bool { return r.key[0] != taken[0].key[0] })
 		if n < 0 {
 			n = len(taken)
 		}
-		if err := g.buffered.add(b, taken[:n], g.partRows(taken[0].key[0])); err != nil {
-			return err
+		if err := g.buffered.add(b, taken[:n]); err != nil {
+			return 0, err
 		}
 		taken = taken[n:]
 	}
-	return nil
+	return rows, nil
 }
 
 // trim removes records, up to so many, whose rows are at their places or buffered.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -69,7 +68,10 @@ func cursorAgainstAModel(t *testing.T, in bucket, randomKey func(*rand.Rand) []b
 				for _, r := range part {
 					model[string(r.key)] = string(r.value)
 				}
-				if err := r.buffered.add(b, part, math.MaxInt); err != nil {
+				if err := r.buffered.add(b, part); err != nil {
+					return err
+				}
+				if err := r.buffered.placeFull(b, func(byte) int { return 1 }, rnd.IntN(6)); err != nil {
 					return err
 				}
 			}
