@@ -185,7 +185,8 @@ func (b *bench) measure(ctx context.Context, t trial) (figures, error) {
 		f.settle(ctx)
 	}
 	now, clockErr := readClock()
-	clockErr = errors.Join(clockErr, watched())
+	slowed, watchErr := watched()
+	clockErr = errors.Join(clockErr, watchErr)
 	// What the process puts off, such as moving its log into its file, belongs to this load too. And if
 	// something is delivered twice, it still comes in.
 	pause(ctx, 2*time.Second)
@@ -198,11 +199,10 @@ func (b *bench) measure(ctx context.Context, t trial) (figures, error) {
 		b.fault(t.scenario, "%v", loadErr)
 	}
 	x := nothing()
-	x[stolen] = now.since(quiet)
-	if t.rate < closedRate { // a closed loop that is held up does less, and is not late
-		x[counted] = f.leaveOut()
-	} else {
-		f.disturbed = nil
+	x[stolen], x[slow] = now.since(quiet), slowed
+	left := f.leaveOut()
+	if t.rate < closedRate { // a closed loop that is held up does less too, so that it can't stand
+		x[counted] = left
 	}
 	n := float64(f.sent.Load())
 	x[accepted] = n / sending.Seconds()

@@ -21,6 +21,7 @@ const (
 	anon                     // MB, the program's own memory at most
 	peak                     // MB, with pages of mapped files, since its start
 	stolen                   // percent of the machine's time that others had
+	slow                     // percent of the time that processors were slow, see [flight.watch]
 	counted                  // percent of the messages whose latencies count, see [flight.leaveOut]
 	delay                    // rounds that a backlog delays a neighbour, see [bench.backlog]
 	ready                    // ms from start to healthy; this and what follows stand before the load

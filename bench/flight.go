@@ -37,7 +37,7 @@ type flight struct {
 	disorder  atomic.Int64
 	foreign   atomic.Int64
 	lastAt    atomic.Int64
-	disturbed []span // when time was stolen, in order; messages that were due then have no latency
+	disturbed []span // see [flight.watch], in order; messages that were due then have no latency
 }
 
 var runs atomic.Int64

@@ -2,14 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxStolen is how much of the machine's time others may have had during a run, in percent: on a virtual
@@ -49,47 +53,116 @@ func (c clock) since(before clock) float64 {
 	return 100 * float64(c.stolen-before.stolen) / float64(max(1, c.all-before.all))
 }
 
-// glance is how often a run looks whether time was stolen, and how long what that did may last.
-const glance = 100 * time.Millisecond
+const (
+	// glance is how often a run looks whether it is left alone. How much was stolen is counted in longer steps.
+	glance      = 5 * time.Millisecond
+	countedEach = 4
+	// aftermath is how long what disturbed a run may last in it.
+	aftermath = 100 * time.Millisecond
+	// slowdown is how many times as long fixed work takes where a processor counts as slow. It takes up to twice as
+	// long when processors are two halves of one.
+	slowdown = 3
+)
+
+// reading is what a glance saw: when, whether time was stolen lately, and how much time of a processor fixed work
+// took. Some hosts make processors slow, by clock or by turns, and count none of that as stolen: on such a one all
+// work took five times as long for 20 to 100 ms, each second or two.
+type reading struct {
+	at     int64 // since the run began
+	stolen bool
+	took   time.Duration
+}
 
 // span is a part of a run, by the time since it began.
 type span struct{ from, to int64 }
 
-// watch notes when time is stolen, until it is told to stop.
-func (f *flight) watch() (stop func() error) {
+// watch notes when the run is disturbed, until it is told to stop; slow is then how often processors were, in
+// percent.
+func (f *flight) watch() (stop func() (slow float64, err error)) {
 	end, done := make(chan struct{}), make(chan error, 1)
+	var seen []reading
 	go func() {
+		runtime.LockOSThread() // its time is read
+		defer runtime.UnlockOSThread()
 		ticker := time.NewTicker(glance)
 		defer ticker.Stop()
 		last, err := readClock()
-		for lastAt := int64(0); err == nil; {
+		for i := 0; err == nil; i++ {
 			select {
 			case <-end:
 				done <- nil
 				return
 			case <-ticker.C:
 			}
-			var now clock
-			now, err = readClock()
-			at := int64(f.since())
-			if now.stolen > last.stolen {
-				f.disturbed = append(f.disturbed, span{lastAt, at + int64(glance)})
+			r := reading{at: int64(f.since())}
+			if r.took, err = timeOfFixedWork(); err == nil && i%countedEach == 0 {
+				var now clock
+				now, err = readClock()
+				r.stolen = now.stolen > last.stolen
+				last = now
 			}
-			last, lastAt = now, at
+			seen = append(seen, r)
 		}
 		done <- err
 	}()
-	return func() error {
+	return func() (slow float64, err error) {
 		close(end)
-		return <-done
+		err = <-done
+		f.disturbed, slow = disturbances(seen)
+		return slow, err
 	}
+}
+
+// fixedWork is about 20 µs of arithmetic. What others leave in the caches makes no difference to it.
+func fixedWork(x uint64) uint64 {
+	for range 4000 {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+	}
+	return x
+}
+
+// timeOfFixedWork is how much time of a processor it takes. That this thread has to wait for one, because of others
+// of this machine, is not in it.
+func timeOfFixedWork() (time.Duration, error) {
+	var before, after unix.Timespec
+	err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &before)
+	runtime.KeepAlive(fixedWork(1)) // so that the work is done
+	err = errors.Join(err, unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &after))
+	return time.Duration(after.Nano() - before.Nano()), err
+}
+
+// disturbances are the parts of a run that readings say were disturbed, and how often processors were slow, in
+// percent: twice in a row, since an interrupt makes one reading slow too.
+func disturbances(seen []reading) (spans []span, slow float64) {
+	if len(seen) == 0 {
+		return nil, 0
+	}
+	took := make([]time.Duration, len(seen))
+	for i, r := range seen {
+		took[i] = r.took
+	}
+	slices.Sort(took)
+	limit := slowdown * took[len(took)/10]
+	n := 0
+	for i, r := range seen {
+		isSlow := i > 0 && r.took >= limit && seen[i-1].took >= limit
+		if isSlow {
+			n++
+		}
+		if isSlow || r.stolen {
+			spans = append(spans, span{r.at - int64((countedEach+1)*glance), r.at + int64(aftermath)})
+		}
+	}
+	return spans, 100 * float64(n) / float64(len(seen))
 }
 
 // minCounted is how much of an open loop must have been left alone for its latencies to be those of that part, in
 // percent.
 const minCounted = 50
 
-// leaveOut makes latencies those of the messages that were due while nothing was stolen, and returns how many
+// leaveOut makes latencies those of the messages that were due while nothing disturbed them, and returns how many
 // these are of all, in percent. Where they are too few all count.
 func (f *flight) leaveOut() (counted float64) {
 	n, all := 0, 0

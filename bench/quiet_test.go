@@ -91,6 +91,38 @@ func TestLeaveOut(t *testing.T) {
 	}
 }
 
+// A processor is slow when fixed work takes three times as long twice in a row.
+func TestDisturbances(t *testing.T) {
+	t.Parallel()
+	us := func(took ...time.Duration) (seen []reading) {
+		for i, d := range took {
+			seen = append(seen, reading{at: int64(i) * 1e9, took: d * time.Microsecond})
+		}
+		return seen
+	}
+	around := func(second int64) span { return span{second*1e9 - 25e6, second*1e9 + 100e6} }
+	stolen := us(20, 20, 20)
+	stolen[2].stolen = true
+	for _, c := range []struct {
+		name  string
+		seen  []reading
+		spans []span
+		slow  float64
+	}{
+		{name: "never looked"},
+		{name: "left alone", seen: us(20, 25, 20, 30, 20)},
+		{name: "two halves of a processor", seen: us(20, 20, 39, 39, 39, 20, 20)},
+		{name: "an interrupt", seen: us(20, 20, 200, 20, 20, 90, 20)},
+		{name: "slow", seen: us(20, 20, 100, 100, 60, 20, 20, 20, 100, 20), spans: []span{around(3), around(4)}, slow: 20},
+		{name: "stolen", seen: stolen, spans: []span{around(2)}},
+	} {
+		spans, slow := disturbances(c.seen)
+		if !slices.Equal(spans, c.spans) || slow != c.slow {
+			t.Errorf("%s: %v, slow for %v %%; want %v, %v %%", c.name, spans, slow, c.spans, c.slow)
+		}
+	}
+}
+
 func TestClock(t *testing.T) {
 	t.Parallel()
 	if got := (clock{stolen: 30, all: 300}).since(clock{stolen: 10, all: 100}); got != 10 {

@@ -200,12 +200,13 @@ stored and synced before it is answered, and delivered with both signatures.
 The program's own memory is what it has of its own (RssAnon, sampled), without file pages: those of the mapped database
 are the system's cache, which it takes back when it needs it. The next table has the most with them too (VmHWM). A round
 of a backlog is the time in which its endpoint gets through 32 requests. Stolen is what the machine's host gave to others
-of the time that it should have had; latencies of a steady rate are those of the events that were due while it took nothing,
-nor in the tenth of a second before: counted says how many those are.
+of the time that it should have had; slow is how often fixed work took three times as much time of a processor as usual, which
+is the host's doing too. Latencies are those of the events that were due while neither was, nor in the tenth of a second
+before: for steady rates counted says how many those are.
 
 ## All runs
 
-| run | accepted/s | delivered/s | accept p50 / p99 / p99.9 ms | end to end p50 / p99 ms | CPU s per 1,000 | KB written per event | MB own / with file pages / idle | ready ms | stolen % | counted % |
+| run | accepted/s | delivered/s | accept p50 / p99 / p99.9 ms | end to end p50 / p99 ms | CPU s per 1,000 | KB written per event | MB own / with file pages / idle | ready ms | stolen / slow % | counted % |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 `)
 	for _, s := range scenarios {
@@ -213,8 +214,8 @@ nor in the tenth of a second before: counted says how many those are.
 			continue
 		}
 		n := func(k figure) string { return number3(b.of(s.name, k).median) }
-		fmt.Fprintf(&w, "| %s | %s | %s | %s / %s / %s | %s / %s | %s | %s | %s / %s / %s | %s | %s | %s |\n", s.title, n(accepted), n(delivered),
-			n(accept50), n(accept99), n(accept999), n(endToEnd50), n(endToEnd99), n(cpu), n(written), n(anon), n(peak), n(idle), n(ready), n(stolen), n(counted))
+		fmt.Fprintf(&w, "| %s | %s | %s | %s / %s / %s | %s / %s | %s | %s | %s / %s / %s | %s | %s / %s | %s |\n", s.title, n(accepted), n(delivered),
+			n(accept50), n(accept99), n(accept999), n(endToEnd50), n(endToEnd99), n(cpu), n(written), n(anon), n(peak), n(idle), n(ready), n(stolen), n(slow), n(counted))
 	}
 	w.WriteString("\n")
 	for _, note := range b.notes {
