@@ -21,7 +21,7 @@ const messageLen = 16 // bytes of a message's key
 
 // placedAlong is how many rows a transaction takes to their places that buffers so many, if parts have more than they
 // should: a few more, so that these get empty again.
-func (g *gathering) placedAlong(buffered int) int { return buffered + 1 + g.size/8192 }
+func (g *gathering) placedAlong(buffered int) int { return buffered + 1 + g.size>>16 }
 
 // partRows is how many rows a part's buffer takes. Were it as many for each part, all would be full at the same
 // time, since hashes come evenly.
