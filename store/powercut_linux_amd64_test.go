@@ -235,15 +235,16 @@ func (p *promises) kept(s *store.Store) error {
 	return nil
 }
 
-// cutAll goes through a recording and cuts the power at n moments, between two.
-func cutAll(t *testing.T, r *recording, rnd *rand.Rand, n, from, to int) {
+// cutAll goes through a recording and cuts the power at n moments, between two. It returns how many of the cuts lost
+// something.
+func cutAll(t *testing.T, r *recording, rnd *rand.Rand, n, from, to int) (torn int) {
 	t.Helper()
 	var moments []int
 	for range n {
 		moments = append(moments, from+rnd.IntN(to-from)+1)
 	}
 	slices.Sort(moments)
-	d, p, torn := newDisk(rnd), newPromises(), 0
+	d, p := newDisk(rnd), newPromises()
 	for i, o := range r.ops {
 		d.advance(o)
 		if o.kind == said {
@@ -255,7 +256,7 @@ func cutAll(t *testing.T, r *recording, rnd *rand.Rand, n, from, to int) {
 			if err != nil {
 				t.Errorf("after %d of %d: %v", i+1, len(r.ops), err)
 				if t.Failed() && n > 1 {
-					return
+					return torn
 				}
 			}
 			if differs {
@@ -263,10 +264,16 @@ func cutAll(t *testing.T, r *recording, rnd *rand.Rand, n, from, to int) {
 			}
 		}
 	}
-	if torn < n/10 { // it is by chance
-		t.Errorf("of %d cuts only %d lost anything", n, torn)
-	}
 	t.Logf("%d cuts in %d calls, %d of them lost something; %d messages, %d events and %d outcomes were promised", n, len(r.ops), torn, len(p.messages), len(p.events), len(p.outcomes))
+	return torn
+}
+
+// notAllWhole sees to it that cuts lost anything: which do is by chance.
+func notAllWhole(t *testing.T, cuts, torn int) {
+	t.Helper()
+	if torn < cuts/10 {
+		t.Errorf("of %d cuts only %d lost anything", cuts, torn)
+	}
 }
 
 // openAfter cuts the power and opens what there is then.
@@ -326,7 +333,7 @@ func TestPowerCutUnderLoad(t *testing.T) {
 	if !r.run(asLoad + r.folder + "@0") {
 		t.Fatal("the load failed")
 	}
-	cutAll(t, r, rand.New(rand.NewPCG(5, 5)), *cuts, 0, len(r.ops))
+	notAllWhole(t, *cuts, cutAll(t, r, rand.New(rand.NewPCG(5, 5)), *cuts, 0, len(r.ops)))
 }
 
 // A sync fails, or the process is killed before it, or first one and then the other. What the kernel then
@@ -337,6 +344,8 @@ func TestPowerCutAfterFailure(t *testing.T) {
 	data := func(f *traced, last op) bool { return f.name == "cubeconnect.db" && last.off >= 2*page }
 	heads := func(f *traced, last op) bool { return f.name == "cubeconnect.db" && last.off < 2*page }
 	log := func(f *traced, _ op) bool { return strings.HasPrefix(f.name, "cubeconnect.db.wal") }
+	var all, torn atomic.Int64
+	t.Cleanup(func() { notAllWhole(t, int(all.Load()), int(torn.Load())) })
 	for round := range max(1, *cuts/usualCuts) {
 		for i, c := range []struct {
 			name  string
@@ -383,7 +392,9 @@ func TestPowerCutAfterFailure(t *testing.T) {
 				if !r.run(fmt.Sprint(asLoad, r.folder, "@", minutes)) {
 					t.Fatal("it does not go on")
 				}
-				cutAll(t, r, rnd, usualCuts/12, from, min(len(r.ops), from+10+rnd.IntN(50)))
+				const few = usualCuts / 12
+				all.Add(few)
+				torn.Add(int64(cutAll(t, r, rnd, few, from, min(len(r.ops), from+10+rnd.IntN(50)))))
 			})
 		}
 	}
