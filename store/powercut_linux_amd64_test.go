@@ -20,9 +20,6 @@ import (
 	"cubeconnect/webhook"
 )
 
-// usualCuts is how many there are in a usual run: make crash makes forty times as many.
-const usualCuts = 120
-
 var cuts = flag.Int("cuts", usualCuts, "at how many moments of a recorded load the power is cut")
 
 // asLoad makes this test program a process that puts a load on a store: its value says where, and from which
