@@ -20,6 +20,8 @@ const (
 	// wait for it.
 	backupChunk = 1 << 20
 	backupStall = time.Minute
+	// backupRest is the wait after each chunk, or a client on the same machine would keep both too busy for others.
+	backupRest = 4 * time.Millisecond
 )
 
 // backup sends a copy of the database. It is whole before the first byte goes out, so that a client can be
@@ -76,7 +78,9 @@ func send(w http.ResponseWriter, f *os.File) error {
 	control := http.NewResponseController(w)
 	for err == nil {
 		_ = control.SetWriteDeadline(time.Now().Add(backupStall)) // where there are none, the client is waited for
-		_, err = io.CopyN(w, f, backupChunk)
+		if _, err = io.CopyN(w, f, backupChunk); err == nil {
+			time.Sleep(backupRest)
+		}
 	}
 	if err != io.EOF {
 		return fmt.Errorf("send the backup: %w", err)

@@ -26,7 +26,7 @@ const (
 	unfinished = ".partial-"
 	// stride is how much is written before the disk gets it: were it all at the end, the commits of that moment
 	// would wait for it.
-	stride = 1 << 20
+	stride = 256 << 10
 	// strip is how much of a copy's space is given back at a time, and stripEvery how often. Were it all at once,
 	// a file system that tells the disk what is free (ext4 mounted with discard) would do so at once too, and the
 	// commits of that moment would wait for it: 0.4 s for a gigabyte.
@@ -233,11 +233,11 @@ func (w *steady) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// pace makes way for others: of the time it takes, half is rest. Nil never rests.
+// pace makes way for others: of the time it takes, two thirds are rest. Nil never rests.
 type pace struct{ rested time.Time }
 
-// turn is how long is worked before it is rested as long. A commit waits for little more.
-const turn = 2 * time.Millisecond
+// turn is how long is worked before it is rested twice as long. A commit waits for little more.
+const turn = time.Millisecond
 
 func (p *pace) step() {
 	if p == nil {
@@ -248,7 +248,7 @@ func (p *pace) step() {
 		return
 	}
 	if !p.rested.IsZero() {
-		time.Sleep(worked)
+		time.Sleep(2 * worked)
 	}
 	p.rested = time.Now()
 }

@@ -11,7 +11,8 @@ import (
 
 // bbolt follows what stands in a page through its mapping of the file: a number that leads out of the file, or
 // back to the same page, ends the process and can't be caught. So pages are read here first, as a file is,
-// and checked as far as that goes. Whether they agree with each other is bbolt's own check.
+// and checked as far as that goes: that none is used twice, or free and used. That keys are in order all over is
+// bbolt's own check.
 //
 //	page     | id | flags | count | overflow | elements ... | keys and values ... |
 //	         | 8  | 2     | 2     | 4        | 16 each      |                     |
@@ -100,10 +101,9 @@ func (c *pageCheck) head(id uint64) (b []byte, flags uint16, count, span uint64,
 	if id < 2 || id >= c.end {
 		return nil, 0, 0, 0, fmt.Errorf("page %d is outside of the database", id)
 	}
-	if c.seen[id/64]&(1<<(id%64)) != 0 {
-		return nil, 0, 0, 0, fmt.Errorf("page %d stands in two places", id)
+	if err := c.see(id); err != nil {
+		return nil, 0, 0, 0, err
 	}
-	c.seen[id/64] |= 1 << (id % 64)
 	c.pace.step()
 	b = c.first
 	if _, err := c.f.ReadAt(b, int64(id*c.pageSize)); err != nil {
@@ -113,7 +113,21 @@ func (c *pageCheck) head(id uint64) (b []byte, flags uint16, count, span uint64,
 	if native.Uint64(b) != id || id+overflow >= c.end {
 		return nil, 0, 0, 0, fmt.Errorf("page %d is damaged", id)
 	}
+	for i := range overflow {
+		if err := c.see(id + 1 + i); err != nil {
+			return nil, 0, 0, 0, err
+		}
+	}
 	return b, native.Uint16(b[8:]), uint64(native.Uint16(b[10:])), (overflow + 1) * c.pageSize, nil
+}
+
+// see notes that a page is used, or free. It can't be twice, nor both.
+func (c *pageCheck) see(id uint64) error {
+	if c.seen[id/64]&(1<<(id%64)) != 0 {
+		return fmt.Errorf("page %d stands in two places", id)
+	}
+	c.seen[id/64] |= 1 << (id % 64)
+	return nil
 }
 
 func (c *pageCheck) freelist(id uint64) error {
@@ -136,8 +150,12 @@ func (c *pageCheck) freelist(id uint64) error {
 		return err
 	}
 	for ; len(ids) > 0; ids = ids[8:] {
-		if free := native.Uint64(ids); free < 2 || free >= c.end {
+		free := native.Uint64(ids)
+		if free < 2 || free >= c.end {
 			return fmt.Errorf("page %d is free and outside of the database", free)
+		}
+		if err := c.see(free); err != nil {
+			return err
 		}
 	}
 	return nil
