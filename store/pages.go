@@ -1,18 +1,21 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"math"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // bbolt follows what stands in a page through its mapping of the file: a number that leads out of the file, or
 // back to the same page, ends the process and can't be caught. So pages are read here first, as a file is,
-// and checked as far as that goes: that none is used twice, or free and used. That keys are in order all over is
-// bbolt's own check.
+// and checked: that each is used once or free, and that keys are in order. What passes here passes bbolt's own
+// check, which can't rest.
 //
 //	page     | id | flags | count | overflow | elements ... | keys and values ... |
 //	         | 8  | 2     | 2     | 4        | 16 each      |                     |
@@ -32,8 +35,8 @@ const (
 	bucketHead  = 16
 	metaSize    = 64
 
-	branchPage, leafPage, freelistPage = 1, 2, 16
-	bucketLeaf                         = 1
+	branchPage, leafPage, metaPage, freelistPage = 1, 2, 4, 16
+	bucketLeaf                                   = 1
 
 	metaMagic, metaVersion = 0xED0CDAED, 2
 	noFreelist             = math.MaxUint64
@@ -52,7 +55,15 @@ func checkPages(f io.ReaderAt, pageSize int, p *pace) error {
 	if err := c.freelist(freelist); err != nil {
 		return err
 	}
-	return c.page(root)
+	if err := c.page(root, nil, nil); err != nil {
+		return err
+	}
+	for id := uint64(2); id < c.end && freelist != noFreelist; id++ {
+		if err := c.see(id); err == nil {
+			return fmt.Errorf("page %d is neither used nor free", id)
+		}
+	}
+	return nil
 }
 
 type pageCheck struct {
@@ -76,10 +87,14 @@ func (c *pageCheck) read(at, n uint64) ([]byte, error) {
 func (c *pageCheck) meta() (root, freelist uint64, err error) {
 	var latest uint64
 	for i := range uint64(2) {
-		b, err := c.read(i*c.pageSize+pageHead, metaSize)
+		b, err := c.read(i*c.pageSize, pageHead+metaSize)
 		if err != nil {
 			return 0, 0, err
 		}
+		if native.Uint64(b) != i || native.Uint16(b[8:]) != metaPage {
+			return 0, 0, fmt.Errorf("page %d is damaged", i)
+		}
+		b = b[pageHead:]
 		sum := fnv.New64a()
 		_, _ = sum.Write(b[:metaSize-8]) // never fails
 		if native.Uint32(b) != metaMagic || native.Uint32(b[4:]) != metaVersion || native.Uint64(b[56:]) != sum.Sum64() {
@@ -161,41 +176,61 @@ func (c *pageCheck) freelist(id uint64) error {
 	return nil
 }
 
-func (c *pageCheck) page(id uint64) error {
+// page checks a page and those below it. Their keys must be from least on and before below; nil: any.
+func (c *pageCheck) page(id uint64, least, below []byte) error {
 	b, flags, count, span, err := c.head(id)
 	if err != nil {
 		return err
 	}
+	damaged := fmt.Errorf("page %d is damaged", id)
 	table := pageHead + count*elementSize
 	if flags != branchPage && flags != leafPage || table > span || flags == branchPage && count == 0 {
-		return fmt.Errorf("page %d is damaged", id)
+		return damaged
 	}
 	if table > uint64(len(b)) {
 		if b, err = c.read(id*c.pageSize, table); err != nil {
 			return err
 		}
 	}
+	type child struct {
+		id    uint64
+		least []byte
+	}
 	type inside struct{ at, size uint64 }
-	var children []uint64
+	var children []child
 	var buckets []inside
+	last := least
 	for at := uint64(pageHead); at < table; at += elementSize {
+		keyOf, value, size, ok := b[at:], uint64(0), uint64(0), false
 		if flags == branchPage {
-			if !fits(span, at, b[at:], 0) {
-				return fmt.Errorf("page %d is damaged", id)
-			}
-			children = append(children, native.Uint64(b[at+8:]))
-			continue
+			ok = fits(span, at, keyOf, 0)
+		} else {
+			value, size, ok = leaf(span, at, keyOf)
+			keyOf = keyOf[4:]
 		}
-		value, size, ok := leaf(span, at, b[at:])
 		if !ok {
-			return fmt.Errorf("page %d is damaged", id)
+			return damaged
 		}
-		if native.Uint32(b[at:]) == bucketLeaf {
+		key, err := c.key(id, b, at, keyOf)
+		if err != nil {
+			return err
+		}
+		if !inOrder(last, key, below, at == pageHead) {
+			return fmt.Errorf("page %d has keys that are out of order", id)
+		}
+		last = key
+		if flags == branchPage {
+			children = append(children, child{native.Uint64(b[at+8:]), bytes.Clone(key)})
+		} else if native.Uint32(b[at:]) == bucketLeaf {
 			buckets = append(buckets, inside{id*c.pageSize + value, size})
 		}
 	}
-	for _, child := range children {
-		if err := c.page(child); err != nil {
+	for i, x := range children {
+		next := below
+		if i+1 < len(children) {
+			next = children[i+1].least
+		}
+		if err := c.page(x.id, x.least, next); err != nil {
 			return err
 		}
 	}
@@ -205,6 +240,27 @@ func (c *pageCheck) page(id uint64) error {
 		}
 	}
 	return nil
+}
+
+// key returns the key of the element at an offset of a page, of which b is the beginning; the element says in its
+// keyOf how far from there the key is, and how long.
+func (c *pageCheck) key(id uint64, b []byte, at uint64, keyOf []byte) ([]byte, error) {
+	at += uint64(native.Uint32(keyOf))
+	size := uint64(native.Uint32(keyOf[4:]))
+	if size > bolt.MaxKeySize {
+		return nil, fmt.Errorf("page %d is damaged", id)
+	}
+	if at+size <= uint64(len(b)) {
+		return b[at:][:size], nil
+	}
+	return c.read(id*c.pageSize+at, size)
+}
+
+// inOrder reports whether a key comes behind the last one and before below. The first key of a page may be the one
+// that stands for it above.
+func inOrder(last, key, below []byte, first bool) bool {
+	order := bytes.Compare(last, key)
+	return (last == nil || order < 0 || first && order == 0) && (below == nil || bytes.Compare(key, below) < 0)
 }
 
 // fits reports whether a branch's element, or the rest of a leaf's, leads to what lies in its page.
@@ -230,7 +286,7 @@ func (c *pageCheck) bucket(id, at, size uint64) error {
 		return err
 	}
 	if root := native.Uint64(b); root != 0 {
-		return c.page(root)
+		return c.page(root, nil, nil)
 	}
 	if size -= bucketHead; size < pageHead {
 		return damaged
