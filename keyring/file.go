@@ -99,6 +99,22 @@ func read(path string, credential bool) ([]key, error) {
 	return keys, nil
 }
 
+// SyncName brings the name of the ring's file to disk. A process that was killed as it put a new file in the place of
+// the old one leaves what can be read, and may be gone after a power cut: so nothing is sealed before this.
+func (r *Ring) SyncName() error {
+	if r.path == "" || r.credential { // nobody here puts a file in its place
+		return nil
+	}
+	path, err := filepath.EvalSymlinks(r.path)
+	if err == nil {
+		err = durable.SyncFolder(filepath.Dir(path))
+	}
+	if errors.Is(err, fs.ErrPermission) { // who can't read the folder has put nothing there
+		return nil
+	}
+	return err
+}
+
 // replace puts a file in the place of the one that is there, with its owner and rights.
 func replace(path string, data []byte) error {
 	path, err := filepath.EvalSymlinks(path) // a link stays one

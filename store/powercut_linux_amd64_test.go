@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -338,34 +339,38 @@ func TestPowerCutUnderLoad(t *testing.T) {
 // acknowledged before, or is later, must not depend on it.
 func TestPowerCutAfterFailure(t *testing.T) {
 	t.Parallel()
-	data := func(f *traced, last op) bool { return f.name == "cubeconnect.db" && last.off >= 2*page }
-	heads := func(f *traced, last op) bool { return f.name == "cubeconnect.db" && last.off < 2*page }
-	log := func(f *traced, _ op) bool { return strings.HasPrefix(f.name, "cubeconnect.db.wal") }
+	data := func(f *traced, last op) bool { return f != nil && f.name == "cubeconnect.db" && last.off >= 2*page }
+	heads := func(f *traced, last op) bool { return f != nil && f.name == "cubeconnect.db" && last.off < 2*page }
+	log := func(f *traced, _ op) bool { return f != nil && strings.HasPrefix(f.name, "cubeconnect.db.wal") }
+	keys := func(f *traced, last op) bool { return f == nil && last.name == "master.key.new" } // which has just got its name
 	var all, torn atomic.Int64
 	t.Cleanup(func() { notAllWhole(t, int(all.Load()), int(torn.Load())) })
 	for round := range max(1, *cuts/usualCuts) {
 		for i, c := range []struct {
-			name  string
-			of    func(f *traced, last op) bool // the sync that is meant, by what was written last
-			fates []fate
+			name   string
+			of     func(f *traced, last op) bool // the sync that is meant, by what was asked of the file last
+			fates  []fate
+			nth    int // of these syncs; 0: by chance
+			within int // so many calls the power is cut; 0: by chance
 		}{
-			{"data", data, []fate{fails}},
-			{"heads", heads, []fate{fails}},
-			{"heads killed", heads, []fate{killed}},
-			{"heads, killed", heads, []fate{fails, killed}},
-			{"log", log, []fate{fails, fails, fails}},
-			{"log killed", log, []fate{killed}},
-			{"log, killed", log, []fate{fails, killed}},
+			{name: "data", of: data, fates: []fate{fails}},
+			{name: "heads", of: heads, fates: []fate{fails}},
+			{name: "heads killed", of: heads, fates: []fate{killed}},
+			{name: "heads, killed", of: heads, fates: []fate{fails, killed}},
+			{name: "log", of: log, fates: []fate{fails, fails, fails}},
+			{name: "log killed", of: log, fates: []fate{killed}},
+			{name: "log, killed", of: log, fates: []fate{fails, killed}},
+			{name: "keys killed", of: keys, fates: []fate{killed}, nth: 2, within: 60}, // the first is their making, this a rotation
 		} {
 			rnd := rand.New(rand.NewPCG(uint64(round), uint64(i)))
-			nth := 6 + rnd.IntN(14)
+			nth := cmp.Or(c.nth, 6+rnd.IntN(14))
 			t.Run(fmt.Sprint(c.name, ",", nth), func(t *testing.T) {
 				t.Parallel()
 				r := record(t)
 				n, from, fates := 0, 0, c.fates
 				r.before = func(kind opKind, f *traced) fate {
 					switch {
-					case len(fates) == 0 || f == nil:
+					case len(fates) == 0:
 						return made
 					case from > 0 && fates[0] == killed: // after a sync that failed, at whatever comes next
 					case kind == written || !c.of(f, r.last(f)):
@@ -391,7 +396,7 @@ func TestPowerCutAfterFailure(t *testing.T) {
 				}
 				const few = usualCuts / 12
 				all.Add(few)
-				torn.Add(int64(cutAll(t, r, rnd, few, from, min(len(r.ops), from+10+rnd.IntN(50)))))
+				torn.Add(int64(cutAll(t, r, rnd, few, from, min(len(r.ops), from+cmp.Or(c.within, 10+rnd.IntN(50))))))
 			})
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -18,7 +17,6 @@ import (
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
-	"cubeconnect/durable"
 	"cubeconnect/keyring"
 	"cubeconnect/metrics"
 	"cubeconnect/store/wal"
@@ -93,17 +91,6 @@ type Store struct {
 	flusher
 }
 
-// settleKeys brings the name of the key file to disk. A process that was killed as it put a new file in the place
-// of the old one leaves what can be read, and may be gone after a power cut, with a key that something is sealed
-// with by then.
-func settleKeys(ring *keyring.Ring) error {
-	err := durable.SyncFolder(filepath.Dir(ring.Path()))
-	if errors.Is(err, fs.ErrPermission) { // who can't read the folder has changed nothing in it
-		return nil
-	}
-	return err
-}
-
 // Open opens the database, or makes it, and starts the goroutine that commits; [Store.Close] ends it.
 // It returns an error that wraps [ErrInUse] if another process has the file. Secrets are opened with the ring
 // once, here; what an older key of it has sealed is sealed anew.
@@ -130,7 +117,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := settleKeys(o.Ring); err != nil {
+	if err := o.Ring.SyncName(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	s := &Store{

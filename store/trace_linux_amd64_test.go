@@ -285,10 +285,10 @@ func (r *recording) ended(th *thread, result int64) {
 	}
 }
 
-// last returns what was asked of a file last.
+// last returns what was asked of a file last; nil: of the folder, by itself.
 func (r *recording) last(f *traced) (last op) {
 	for _, o := range slices.Backward(r.ops) {
-		if o.file == f {
+		if o.file == f && o.kind != said {
 			return o
 		}
 	}
