@@ -183,15 +183,15 @@ func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 			return g, err
 		}
 	}
-	buffer := 0
+	rows := 0 // that were buffered
 	for g.rows.bytes > keep {
 		n, err := g.sweep(b, keep, all)
 		if err != nil {
 			return g, err
 		}
-		buffer += n
+		rows += n
 	}
-	if err := g.buffered.placeFull(b, g.partRows, g.placedAlong(buffer)); err != nil {
+	if err := g.buffered.placeFull(b, g.partRows, g.placedAlong(rows)); err != nil {
 		return g, err
 	}
 	if g.rows.bytes == 0 {
