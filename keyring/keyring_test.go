@@ -186,6 +186,25 @@ func TestRotateBehindLink(t *testing.T) {
 	}
 }
 
+// The name that is brought to disk is that of the file, also where a link leads to it. A ring without one has none.
+func TestSyncName(t *testing.T) {
+	path, _ := newFile(t)
+	link := filepath.Join(t.TempDir(), "link.key")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	r := load(t, link)
+	if err := errors.Join(r.SyncName(), keyring.New(begun).SyncName()); err != nil {
+		t.Error(err)
+	}
+	if err := os.RemoveAll(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SyncName(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("its folder is gone: %v", err)
+	}
+}
+
 // Wherever a rotation is killed, the file has the keys it had, and can be rotated again.
 func TestRotateKilled(t *testing.T) {
 	path, r := newFile(t)
