@@ -245,10 +245,9 @@ func inflate(t *testing.T, path string, size int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pageSize := os.Getpagesize()
-	for _, head := range [][]byte{content[:pageSize], content[pageSize : 2*pageSize]} {
+	for _, head := range [][]byte{content[:store.FilePage], content[store.FilePage : 2*store.FilePage]} {
 		// page header 16 | magic, version, page size, flags 16 | root 16 | free list 8 | pages 8 | transaction 8 | checksum 8
-		binary.NativeEndian.PutUint64(head[56:], uint64(size)/uint64(pageSize))
+		binary.NativeEndian.PutUint64(head[56:], uint64(size)/store.FilePage)
 		sum := fnv.New64a()
 		sum.Write(head[16:72])
 		binary.NativeEndian.PutUint64(head[72:], sum.Sum64())

@@ -7,11 +7,8 @@ import (
 	"path/filepath"
 )
 
-// sector is what a disk writes whole or not at all, page what bbolt does.
-const (
-	sector = 512
-	page   = 4096
-)
+// sector is what a disk writes whole or not at all.
+const sector = 512
 
 // disk is what a recording leaves on a disk when the power goes. What was synced is there. Of the rest any
 // sector may be there or not, whatever the order; a folder's changes may be lost from some point on.

@@ -81,11 +81,11 @@ func FuzzRestore(f *testing.F) {
 	f.Add(uint32(0), []byte{}, uint32(len(content)))
 	f.Add(uint32(0), []byte("not a database"), uint32(len(content)))
 	f.Add(uint32(16), []byte{0xff, 0xff}, uint32(len(content)))
-	f.Add(uint32(4096*3), []byte{0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0xff, 0xff}, uint32(len(content)))
-	f.Add(uint32(0), []byte{}, uint32(4096))
-	for page := range uint32(len(content) / 4096) {
-		f.Add(page*4096+8, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, uint32(len(content)))
-		f.Add(page*4096+16, []byte{0xff, 0, 0xff}, uint32(len(content)))
+	f.Add(uint32(store.FilePage*3), []byte{0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0xff, 0xff}, uint32(len(content)))
+	f.Add(uint32(0), []byte{}, uint32(store.FilePage))
+	for page := range uint32(len(content) / store.FilePage) {
+		f.Add(page*store.FilePage+8, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, uint32(len(content)))
+		f.Add(page*store.FilePage+16, []byte{0xff, 0, 0xff}, uint32(len(content)))
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, at uint32, patch []byte, length uint32) {

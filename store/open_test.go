@@ -112,9 +112,9 @@ func TestOpenRefuses(t *testing.T) {
 		"a newer schema":          {ourMeta("schema", binary.BigEndian.AppendUint32(nil, store.SchemaVersion+1)), "written by a newer CubeConnect"},
 		"no schema":               {ourMeta("schema", nil), "no schema version"},
 		"cut in the middle":       {cut(64 << 10), "is cut short"},
-		"cut behind the head":     {cut(16 << 10), "is cut short"},
-		"cut in the head":         {cut(8 << 10), "is cut short"},
-		"cut to a page":           {cut(4 << 10), "is not a CubeConnect database"},
+		"cut behind the head":     {cut(4 * store.FilePage), "is cut short"},
+		"cut in the head":         {cut(2 * store.FilePage), "is cut short"},
+		"cut to a page":           {cut(store.FilePage), "is not a CubeConnect database"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "cubeconnect.db")

@@ -30,7 +30,7 @@ func somePages(tb testing.TB) []byte {
 func TestVerifyPages(t *testing.T) {
 	t.Parallel()
 	sound := somePages(t)
-	size := uint64(os.Getpagesize())
+	size := uint64(store.FilePage)
 	number, half, quarter := binary.NativeEndian.Uint64, binary.NativeEndian.Uint32, binary.NativeEndian.Uint16
 	put := binary.NativeEndian.PutUint64
 	page := func(content []byte, id uint64) []byte { return content[id*size:][:size] }
@@ -90,8 +90,8 @@ func TestVerifyPages(t *testing.T) {
 // FuzzCheckPages changes a database: what the check lets pass bbolt's own finds sound too.
 func FuzzCheckPages(f *testing.F) {
 	sound := somePages(f)
-	for page := range uint32(len(sound) / os.Getpagesize()) {
-		at := page * uint32(os.Getpagesize())
+	for page := range uint32(len(sound) / store.FilePage) {
+		at := page * uint32(store.FilePage)
 		f.Add(at+6, []byte{1})
 		f.Add(at+8, []byte{1})
 		f.Add(at+9, []byte{1})
@@ -108,7 +108,7 @@ func FuzzCheckPages(f *testing.F) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if store.CheckPages(bytes.NewReader(content), os.Getpagesize()) != nil {
+		if store.CheckPages(bytes.NewReader(content)) != nil {
 			return
 		}
 		db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true})

@@ -262,15 +262,16 @@ func (s *Store) Healthy() error {
 func (s *Store) Size() (size, free int64) {
 	info, err := os.Stat(s.db.Path())
 	var used int64 // or once used: behind it the file has room that it never needed
+	var pageSize int
 	err = errors.Join(err, s.db.View(func(b *bolt.Tx) error {
-		used = b.Size()
+		used, pageSize = b.Size(), b.DB().Info().PageSize
 		return nil
 	}))
 	if err != nil {
 		return 0, 0 // it is closed, or was removed under us: other calls tell
 	}
 	st := s.db.Stats()
-	return info.Size(), info.Size() - used + int64(st.FreePageN+st.PendingPageN)*int64(os.Getpagesize())
+	return info.Size(), info.Size() - used + int64((st.FreePageN+st.PendingPageN)*pageSize)
 }
 
 // view runs a short read transaction. Long ones would keep freed pages from being used again.
