@@ -215,9 +215,6 @@ func (b *bench) measure(ctx context.Context, t trial) (figures, error) {
 	if !t.shared {
 		x[cpu] = (after.cpu - before.cpu).Seconds() / n * 1000
 		x[written] = float64(after.written-before.written) / n / 1000
-		if b.device.stat != "" {
-			x[written] = min(x[written], float64(after.toDevice-before.toDevice)/n/1000)
-		}
 	}
 	x[anon], x[peak] = float64(most)/1e6, float64(after.peak)/1e6
 	return x, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -8,9 +9,10 @@ import (
 	"syscall"
 )
 
-// device is the disk that a folder is on. What a process writes can be told in two ways, and both can only
-// be too high: the system counts whole pages of its cache for a process, which with some file systems are of
-// 2 MiB although 4 KiB of them change; and it counts for a device what anybody writes. The lesser is used.
+// device is the disk that a folder is on. It counts what anybody writes, the file system's journal too: so nothing else
+// may be busy during a run. What the system counts for a process is no better, and used only where a disk doesn't
+// count: it has whole folios of the page cache, of up to 2 MiB, although 4 KiB of them change, and so depends on how
+// the file was once written or read.
 type device struct{ stat string } // the file with its counters; "" if there is none
 
 func deviceOf(dir string) (d device, err error) {
@@ -28,8 +30,13 @@ func deviceOf(dir string) (d device, err error) {
 	return d, nil
 }
 
+var errNoDevice = errors.New("the folder is on no device with counters")
+
 // written is how many bytes went to the device so far.
 func (d device) written() (int64, error) {
+	if d.stat == "" {
+		return 0, errNoDevice
+	}
 	stat, err := os.ReadFile(d.stat)
 	if err != nil {
 		return 0, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,10 +27,9 @@ func (p *process) stop() error {
 
 // usage is what a process has used since its start.
 type usage struct {
-	cpu      time.Duration
-	written  int64 // bytes, as counted for the process
-	toDevice int64 // bytes, as counted for the device, by whomever; 0 if that isn't known
-	peak     int64 // bytes of memory at most, with the pages of mapped files
+	cpu     time.Duration
+	written int64 // bytes, see [device]
+	peak    int64 // bytes of memory at most, with the pages of mapped files
 }
 
 func (p *process) usage(d device) (u usage, err error) {
@@ -45,15 +45,13 @@ func (p *process) usage(d device) (u usage, err error) {
 		}
 		u.cpu += time.Duration(ticks) * 10 * time.Millisecond // USER_HZ is 100
 	}
-	if u.written, err = field(p.proc("io"), "write_bytes:", 1); err != nil {
+	if u.written, err = d.written(); errors.Is(err, errNoDevice) {
+		u.written, err = field(p.proc("io"), "write_bytes:", 1)
+	}
+	if err != nil {
 		return u, err
 	}
-	if u.peak, err = p.memory("VmHWM:"); err != nil {
-		return u, err
-	}
-	if d.stat != "" {
-		u.toDevice, err = d.written()
-	}
+	u.peak, err = p.memory("VmHWM:")
 	return u, err
 }
 

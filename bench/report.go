@@ -13,10 +13,12 @@ type goal struct {
 	what     string
 	scenario string
 	figure   figure
-	of       string // the scenario that it is a ratio to; "": none
-	limit    float64
+	of       string  // the scenario that it is a ratio to; "": none
+	limit    float64 // none: there is no target
 	atLeast  bool
 }
+
+const none = 0
 
 // goals are all targets, in the order of the table. Those of scenarios that did not run are left out.
 func (b *bench) goals() []goal {
@@ -40,11 +42,12 @@ func (b *bench) goals() []goal {
 		{"end-to-end p99 at 2,000/s while as much expires", "expiring", endToEnd99, "keeping", 2, false},
 	}
 	for _, filled := range []struct {
-		name, with string
-		premise    goal
+		name, with, beside string
+		premise            goal
 	}{
-		{"large", "large file", goal{"large file: its size", "large closed64", fileSize, "", float64(b.fill) / 1e9, true}},
-		{"pending", "many pending", goal{"many pending: deliveries", "pending closed64", depth, "", .99 * float64(b.pending), true}},
+		{"warm", "warm file", "empty", goal{"warm file: its size", "warm closed64", fileSize, "", none, true}},
+		{"large", "large file", "warm", goal{"large file: its size", "large closed64", fileSize, "", float64(b.fill) / 1e9, true}},
+		{"pending", "many pending", "warm", goal{"many pending: deliveries", "pending closed64", depth, "", .99 * float64(b.pending), true}},
 	} {
 		all = append(all, filled.premise)
 		for _, k := range []goal{
@@ -63,7 +66,10 @@ func (b *bench) goals() []goal {
 			if k.atLeast {
 				limit = 1 / limit
 			}
-			all = append(all, goal{filled.with + ", " + k.what, filled.name + " " + k.scenario, k.figure, "empty " + k.scenario, limit, k.atLeast})
+			if filled.beside == "empty" {
+				limit = none
+			}
+			all = append(all, goal{filled.with + ", " + k.what, filled.name + " " + k.scenario, k.figure, filled.beside + " " + k.scenario, limit, k.atLeast})
 		}
 		all = append(all,
 			goal{filled.with + ": own memory at most, 64 connections", filled.name + " closed64", anon, "", 150, false},
@@ -93,14 +99,17 @@ func (b *bench) row(g goal) string {
 		ratio = judged.format("")
 		limit = round(g.limit) + "x"
 	}
-	verdict, sign := "missed", "≤"
+	target, verdict := "≤ "+limit, "missed"
 	if g.atLeast {
-		sign = "≥"
+		target = "≥ " + limit
 	}
-	if g.atLeast && judged.median >= g.limit || !g.atLeast && judged.median <= g.limit {
+	switch {
+	case g.limit == none:
+		target, verdict = "-", ""
+	case g.atLeast && judged.median >= g.limit || !g.atLeast && judged.median <= g.limit:
 		verdict = "met"
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s | %s %s | %s |\n", g.what, own, beside, ratio, sign, limit, verdict)
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s |\n", g.what, own, beside, ratio, target, verdict)
 }
 
 // format gives the median, and the extremes if there are any.
@@ -164,15 +173,19 @@ var scenarios = []struct{ name, title string }{
 	{"keeping", "steady 2,000/s, everything is kept"},
 	{"expiring", "the same, everything expires after seconds"},
 	{"empty one", "empty file: 1 connection"},
+	{"warm one", "warm file: 1 connection"},
 	{"large one", "large file: 1 connection"},
 	{"pending one", "many pending: 1 connection"},
 	{"empty closed64", "empty file: 64 connections"},
+	{"warm closed64", "warm file: 64 connections"},
 	{"large closed64", "large file: 64 connections"},
 	{"pending closed64", "many pending: 64 connections"},
 	{"empty open500", "empty file: steady 500/s"},
+	{"warm open500", "warm file: steady 500/s"},
 	{"large open500", "large file: steady 500/s"},
 	{"pending open500", "many pending: steady 500/s"},
 	{"empty open2000", "empty file: steady 2,000/s"},
+	{"warm open2000", "warm file: steady 2,000/s"},
 	{"large open2000", "large file: steady 2,000/s"},
 	{"pending open2000", "many pending: steady 2,000/s"},
 	{"large cold", "large file not in the cache: a start"},
@@ -202,7 +215,9 @@ are the system's cache, which it takes back when it needs it. The next table has
 of a backlog is the time in which its endpoint gets through 32 requests. Stolen is what the machine's host gave to others
 of the time that it should have had; slow is how often fixed work took three times as much time of a processor as usual, which
 is the host's doing too. Latencies are those of the events that were due while neither was, nor in the tenth of a second
-before: for steady rates counted says how many those are.
+before: for steady rates counted says how many those are. Written is what the device counts, the file system's journal
+included. A warm file has had 100,000 events: the states of messages leave memory for the file as fast as they come in,
+which in an empty one none does before the 25,000th.
 
 ## All runs
 

@@ -11,7 +11,7 @@ import (
 // BenchmarkGather moves the messages of a fifth of a second at 2,000/s into a file that has many, with buffers as full
 // as they are in the long run.
 func BenchmarkGather(b *testing.B) {
-	db, err := bolt.Open(filepath.Join(b.TempDir(), "x"), 0o600, &bolt.Options{NoSync: true, InitialMmapSize: 1 << 32})
+	db, err := bolt.Open(filepath.Join(b.TempDir(), "x"), 0o600, &bolt.Options{NoSync: true, InitialMmapSize: 1 << 32, PageSize: filePage})
 	if err != nil {
 		b.Fatal(err)
 	}

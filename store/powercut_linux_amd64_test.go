@@ -339,8 +339,12 @@ func TestPowerCutUnderLoad(t *testing.T) {
 // acknowledged before, or is later, must not depend on it.
 func TestPowerCutAfterFailure(t *testing.T) {
 	t.Parallel()
-	data := func(f *traced, last op) bool { return f != nil && f.name == "cubeconnect.db" && last.off >= 2*store.FilePage }
-	heads := func(f *traced, last op) bool { return f != nil && f.name == "cubeconnect.db" && last.off < 2*store.FilePage }
+	data := func(f *traced, last op) bool {
+		return f != nil && f.name == "cubeconnect.db" && last.off >= 2*store.FilePage
+	}
+	heads := func(f *traced, last op) bool {
+		return f != nil && f.name == "cubeconnect.db" && last.off < 2*store.FilePage
+	}
 	log := func(f *traced, _ op) bool { return f != nil && strings.HasPrefix(f.name, "cubeconnect.db.wal") }
 	keys := func(f *traced, last op) bool { return f == nil && last.name == "master.key.new" } // which has just got its name
 	var all, torn atomic.Int64
