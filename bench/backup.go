@@ -25,9 +25,9 @@ func (b *bench) backup(ctx context.Context) error {
 	}
 	defer r.close()
 	return b.installed(func(a *appliance) error {
-		measured, err := b.fillLarge(ctx, a, r, min(b.fill, backedUp))
+		measured, err := b.fillWith(ctx, a, r, largeFile(min(b.fill, backedUp)))
 		if err != nil {
-			return fmt.Errorf("fill the file to back up: %w", err)
+			return err
 		}
 		return b.rounds(ctx, "backup", []step{{"backup", func(ctx context.Context) error {
 			return a.serving(ctx, func() error {

@@ -218,6 +218,7 @@ func TestTargets(t *testing.T) {
 		{"ratio of more", goal{"", "closed64", delivered, "relay", 2.1, true}, "≥ 2.1x | missed |"},
 		{"at most", goal{"", "closed64", delivered, "", 100, false}, "| 100 (10.0 to 1000) | - | - | ≤ 100 | met |"},
 		{"less", goal{"", "closed64", delivered, "", 99, false}, "≤ 99 | missed |"},
+		{"no target", goal{"", "closed64", delivered, "relay", none, true}, "| 2.00 (1.00 to 3.33) | - |  |"},
 		{"not measured", goal{"", "closed64", accepted, "", 1, false}, ""},
 		{"no yardstick", goal{"", "closed64", delivered, "handler", 1, false}, ""},
 	} {

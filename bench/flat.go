@@ -48,11 +48,11 @@ func (b *bench) flat(ctx context.Context) error {
 	}
 	defer hanging.close()
 	all := []*filled{
-		{name: "warm", fill: func(ctx context.Context, a *appliance) (tenant, error) { return b.fillWarm(ctx, a, r) }},
-		{name: "large", fill: func(ctx context.Context, a *appliance) (tenant, error) { return b.fillLarge(ctx, a, r, b.fill) }},
-		{name: "pending", fill: func(ctx context.Context, a *appliance) (tenant, error) { return b.fillPending(ctx, a, r, hanging) }},
+		{filling: filling{name: "warm", conversations: warmEvents / 10, events: warmEvents, text: usualText}},
+		{filling: largeFile(b.fill)},
+		{filling: filling{name: "pending", url: hanging.url(), conversations: max(1, b.pending/10), events: b.pending, text: usualText}},
 	}
-	return b.allFilled(ctx, all, func() error {
+	return b.allFilled(ctx, r, all, func() error {
 		var steps, cold []step // the latter last: what they drop from the cache is missing from it in the next run
 		for _, l := range flatLoads {
 			steps = append(steps, step{"empty " + l.name, func(ctx context.Context) error {
@@ -81,75 +81,58 @@ func (b *bench) flat(ctx context.Context) error {
 
 // filled is an appliance that has something in its file, and the tenant to measure.
 type filled struct {
-	name string
-	fill func(ctx context.Context, a *appliance) (measured tenant, err error)
+	filling
 	*appliance
 	measured tenant
 }
 
 // allFilled installs appliances and fills them, and removes what they wrote when do has returned.
-func (b *bench) allFilled(ctx context.Context, all []*filled, do func() error) error {
+func (b *bench) allFilled(ctx context.Context, r *receiver, all []*filled, do func() error) error {
 	if len(all) == 0 {
 		return do()
 	}
 	return b.installed(func(a *appliance) (err error) {
 		v := all[0]
 		v.appliance = a
-		if v.measured, err = v.fill(ctx, a); err != nil {
-			return fmt.Errorf("fill %q: %w", v.name, err)
+		if v.measured, err = b.fillWith(ctx, a, r, v.filling); err != nil {
+			return err
 		}
-		return b.allFilled(ctx, all[1:], do)
+		return b.allFilled(ctx, r, all[1:], do)
 	})
 }
 
-// fillWarm fills an appliance with as many events as it takes to be warm.
-func (b *bench) fillWarm(ctx context.Context, a *appliance, r *receiver) (measured tenant, err error) {
+// filling is what a file is filled with before it is measured: events of another tenant.
+type filling struct {
+	name          string
+	url           string // of that tenant's endpoint; "": it has none
+	conversations int64
+	events        int64 // at most
+	text          int
+	size          int64 // of the file, of which no more is needed; 0: of any
+}
+
+func largeFile(size int64) filling {
+	return filling{name: "large", conversations: 100_000, events: size / longText, text: longText, size: size}
+}
+
+// fillWith fills an appliance's file, and returns the tenant to measure: one whose records stand before the others in
+// the order of the file, so that it isn't only appended to.
+func (b *bench) fillWith(ctx context.Context, a *appliance, r *receiver, what filling) (measured tenant, err error) {
 	err = a.serving(ctx, func() (err error) {
 		if measured, err = a.tenant(r.url(), ""); err != nil {
 			return err
 		}
-		filler, err := a.tenant("", "")
+		other, err := a.tenant(what.url, "")
 		if err != nil {
 			return err
 		}
-		filler.silent = true
-		return b.fillUp(ctx, a, "warm", newFlight([]number{filler.number}, warmEvents/10, warmEvents), usualText, never)
+		other.silent = true
+		f := newFlight([]number{other.number}, what.conversations, what.events)
+		return b.fillUp(ctx, a, what.name, f, what.text, func() bool { return what.size > 0 && a.size() >= what.size })
 	})
-	return measured, err
-}
-
-// fillLarge fills an appliance's file with events, and returns the tenant to measure: one whose records
-// stand before those in the order of the file, so that it isn't only appended to.
-func (b *bench) fillLarge(ctx context.Context, a *appliance, r *receiver, size int64) (measured tenant, err error) {
-	err = a.serving(ctx, func() (err error) {
-		if measured, err = a.tenant(r.url(), ""); err != nil {
-			return err
-		}
-		filler, err := a.tenant("", "")
-		if err != nil {
-			return err
-		}
-		filler.silent = true
-		f := newFlight([]number{filler.number}, 100_000, size/longText)
-		return b.fillUp(ctx, a, "large", f, longText, func() bool { return a.size() >= size })
-	})
-	return measured, err
-}
-
-// fillPending fills an appliance with deliveries to an endpoint that hangs.
-func (b *bench) fillPending(ctx context.Context, a *appliance, r, hanging *receiver) (measured tenant, err error) {
-	err = a.serving(ctx, func() (err error) {
-		if measured, err = a.tenant(r.url(), ""); err != nil {
-			return err
-		}
-		stuck, err := a.tenant(hanging.url(), "")
-		if err != nil {
-			return err
-		}
-		stuck.silent = true
-		f := newFlight([]number{stuck.number}, max(1, b.pending/10), b.pending)
-		return b.fillUp(ctx, a, "pending", f, usualText, never)
-	})
+	if err != nil {
+		err = fmt.Errorf("fill %q: %w", what.name, err)
+	}
 	return measured, err
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -45,7 +44,9 @@ func (p *process) usage(d device) (u usage, err error) {
 		}
 		u.cpu += time.Duration(ticks) * 10 * time.Millisecond // USER_HZ is 100
 	}
-	if u.written, err = d.written(); errors.Is(err, errNoDevice) {
+	if d.stat != "" {
+		u.written, err = d.written()
+	} else {
 		u.written, err = field(p.proc("io"), "write_bytes:", 1)
 	}
 	if err != nil {

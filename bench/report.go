@@ -63,11 +63,11 @@ func (b *bench) goals() []goal {
 			{"steady 2,000/s: end-to-end p99", "open2000", endToEnd99, "", 0, false},
 		} {
 			limit := 1.15
-			if k.atLeast {
-				limit = 1 / limit
-			}
-			if filled.beside == "empty" {
+			switch {
+			case filled.beside == "empty":
 				limit = none
+			case k.atLeast:
+				limit = 1 / limit
 			}
 			all = append(all, goal{filled.with + ", " + k.what, filled.name + " " + k.scenario, k.figure, filled.beside + " " + k.scenario, limit, k.atLeast})
 		}
