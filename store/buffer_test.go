@@ -11,29 +11,36 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
+// openGathering makes a file in which nothing is gathered yet. Who opens it closes it.
+func openGathering(tb testing.TB, size int) (*bolt.DB, gathering) {
+	tb.Helper()
+	db, err := bolt.Open(filepath.Join(tb.TempDir(), "x"), 0o600, &bolt.Options{NoSync: true, InitialMmapSize: 1 << 30, PageSize: filePage})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var g gathering
+	err = db.Update(func(b *bolt.Tx) error {
+		for _, in := range append(scattered[:], bMeta, bGathered, bBuffered) {
+			if _, err := b.CreateBucket(in.name()); err != nil {
+				return err
+			}
+		}
+		g, err = readGathering(b, size)
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return db, g
+}
+
 // What is gathered, buffered and at its place makes up what was written, whatever was written and however often
 // all of it is read anew. What is gone is in none of them any more.
 func TestGatheringAgainstAModel(t *testing.T) {
 	for seed := range uint64(20) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		size := []int{1, 2000, 20_000, 200_000}[seed%4]
-		db, err := bolt.Open(filepath.Join(t.TempDir(), "x"), 0o600, &bolt.Options{NoSync: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var g gathering
-		err = db.Update(func(b *bolt.Tx) error {
-			for _, in := range append(scattered[:], bMeta, bGathered, bBuffered) {
-				if _, err := b.CreateBucket(in.name()); err != nil {
-					return err
-				}
-			}
-			g, err = readGathering(b, size)
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		db, g := openGathering(t, size)
 		key := func(in bucket) []byte {
 			k := randomMessage(rnd)
 			k[5], k[6] = byte(rnd.IntN(6)), byte(rnd.IntN(6))

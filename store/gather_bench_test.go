@@ -2,7 +2,6 @@ package store
 
 import (
 	"math/rand/v2"
-	"path/filepath"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -11,10 +10,7 @@ import (
 // BenchmarkGather moves the messages of a fifth of a second at 2,000/s into a file that has many, with buffers as full
 // as they are in the long run.
 func BenchmarkGather(b *testing.B) {
-	db, err := bolt.Open(filepath.Join(b.TempDir(), "x"), 0o600, &bolt.Options{NoSync: true, InitialMmapSize: 1 << 32, PageSize: filePage})
-	if err != nil {
-		b.Fatal(err)
-	}
+	db, g := openGathering(b, gatherSize)
 	defer db.Close()
 	rnd := rand.NewChaCha8([32]byte{})
 	layerOf := func(rows int) *layer {
@@ -26,7 +22,6 @@ func BenchmarkGather(b *testing.B) {
 		}
 		return l
 	}
-	var g gathering
 	gather := func(rows int) {
 		if err := db.Update(func(t *bolt.Tx) (err error) {
 			g, err = g.gather(t, layerOf(rows), false)
@@ -34,17 +29,6 @@ func BenchmarkGather(b *testing.B) {
 		}); err != nil {
 			b.Fatal(err)
 		}
-	}
-	if err := db.Update(func(t *bolt.Tx) error {
-		for _, in := range append(scattered[:], bMeta, bGathered, bBuffered) {
-			if _, err := t.CreateBucket(in.name()); err != nil {
-				return err
-			}
-		}
-		g, err = readGathering(t, gatherSize)
-		return err
-	}); err != nil {
-		b.Fatal(err)
 	}
 	for range 300 {
 		gather(5000)

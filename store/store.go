@@ -271,7 +271,7 @@ func (s *Store) Size() (size, free int64) {
 		return 0, 0 // it is closed, or was removed under us: other calls tell
 	}
 	st := s.db.Stats()
-	return info.Size(), info.Size() - used + int64((st.FreePageN+st.PendingPageN)*pageSize)
+	return info.Size(), info.Size() - used + int64(st.FreePageN+st.PendingPageN)*int64(pageSize)
 }
 
 // view runs a short read transaction. Long ones would keep freed pages from being used again.
