@@ -31,7 +31,7 @@ func run(m *testing.M) int {
 	for name, value := range map[string]string{
 		"SSL_CERT_FILE": file, "SSL_CERT_DIR": dir,
 		"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0", // each order is proved anew
-		"PEBBLE_WFE_NONCEREJECT": "20", // one in five requests must be repeated
+		"PEBBLE_WFE_NONCEREJECT": "33", // one in three requests must be repeated
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			log.Fatal(err)

@@ -127,13 +127,23 @@ func (a *ACME) register(ctx context.Context, transport http.RoundTripper) (*acme
 	return client, nil
 }
 
+// nonceTries is how often a request is repeated whose nonce the authority doesn't know (RFC 8555, section 6.5).
+// That costs the authority nothing, and giving up costs a quarter of an hour.
+const nonceTries = 15
+
 // backoff is the pause before one request is repeated within an order; 0: it isn't.
 func backoff(n int, _ *http.Request, resp *http.Response) time.Duration {
-	switch {
-	case n > 4 || resp.StatusCode == http.StatusTooManyRequests: // Run tries again later, and says why
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests: // Run tries again later, and says why
 		return 0
-	case resp.StatusCode == http.StatusBadRequest: // the nonce was too old, and a new one came along
+	case http.StatusBadRequest: // the nonce alone was refused, and a new one came along
+		if n > nonceTries {
+			return 0
+		}
 		return time.Millisecond
+	}
+	if n > 4 {
+		return 0
 	}
 	return time.Duration(n) * time.Second
 }
