@@ -241,6 +241,11 @@ type batch struct {
 }
 
 func appendBatch(b []byte, rows []row) []byte {
+	size := 0
+	for _, r := range rows {
+		size += messageLen + 4 + len(r.value)
+	}
+	b = slices.Grow(b, 5+size)
 	b = append(b, recordVersion)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(rows)))
 	for _, r := range rows {
@@ -307,10 +312,11 @@ func (x batch) find(key []byte) (i int, found bool) {
 	return sort.Find(x.count, func(i int) int { return bytes.Compare(key, x.key(i)) })
 }
 
-// bufferSource is all that is buffered. It goes from one stretch to the next: those whose keys have the same
-// two bytes in front.
+// bufferSource is the messages that are gathered and those that are buffered. It goes from one stretch to the next:
+// those whose keys have the same two bytes in front.
 type bufferSource struct {
 	b       *bolt.Tx
+	m       *piles // nil: only what is buffered
 	f       *buffer
 	stretch int
 	rows    []row // of the stretch, by key
@@ -357,16 +363,17 @@ func (s *bufferSource) backward() {
 func (s *bufferSource) load(stretch int) {
 	s.stretch, s.rows, s.i = stretch, s.rows[:0], 0
 	n, second := byte(stretch>>8), stretch&0xff
-	p := s.f[n]
-	if p == nil || [4]uint64(p.filter[4*second:]) == [4]uint64{} {
-		return
+	if s.m != nil {
+		s.rows = s.m.stretch(s.rows, n, byte(second))
 	}
-	eachBatch(s.b, n, func(x batch) bool {
-		for i, _ := x.find([]byte{n, byte(second)}); i < x.count && x.key(i)[1] == byte(second); i++ {
-			s.rows = append(s.rows, row{key: x.key(i), value: x.value(i)})
-		}
-		return true
-	})
+	if p := s.f[n]; p != nil && [4]uint64(p.filter[4*second:]) != [4]uint64{} {
+		eachBatch(s.b, n, func(x batch) bool {
+			for i, _ := x.find([]byte{n, byte(second)}); i < x.count && x.key(i)[1] == byte(second); i++ {
+				s.rows = append(s.rows, row{key: x.key(i), value: x.value(i)})
+			}
+			return true
+		})
+	}
 	slices.SortStableFunc(s.rows, func(a, b row) int { return bytes.Compare(a.key, b.key) })
 	s.rows = slices.CompactFunc(s.rows, func(a, b row) bool { return bytes.Equal(a.key, b.key) })
 }

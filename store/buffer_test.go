@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -80,7 +81,7 @@ func TestGatheringAgainstAModel(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = db.View(func(b *bolt.Tx) error {
-				r := &reader{layers: []*layer{g.rows}, buffered: g.buffered, b: b}
+				r := &reader{gathered: g, b: b}
 				for _, in := range scattered {
 					got := map[string]string{}
 					_ = r.each(in, func(k, v []byte) error { // it can't fail
@@ -109,6 +110,41 @@ func TestGatheringAgainstAModel(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestDamagedGathering(t *testing.T) {
+	rowOf := func(in bucket, key string) []byte {
+		l := &layer{}
+		l.set(in, row{key: []byte(key), value: []byte("value")})
+		return l.appendTo(nil)
+	}
+	whole := rowOf(bMessages, "sixteen bytes...")
+	for name, tt := range map[string]struct {
+		number string
+		record []byte
+		want   error
+	}{
+		"whole":                 {"12345678", whole, nil},
+		"number of three bytes": {"123", whole, errRecord},
+		"half":                  {"12345678", whole[:len(whole)-3], errRecord},
+		"key too short":         {"12345678", rowOf(bMessages, "short"), errRecord},
+		"short, but no message": {"12345678", rowOf(bSeen, "short"), nil},
+	} {
+		db, _ := openGathering(t, 1)
+		err := db.Update(func(b *bolt.Tx) error {
+			if err := b.Bucket(bGathered.name()).Put([]byte(tt.number), tt.record); err != nil {
+				t.Fatal(err)
+			}
+			_, err := readGathering(b, 1)
+			return err
+		})
+		if !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v", name, err)
 		}
 		if err := db.Close(); err != nil {
 			t.Fatal(err)

@@ -60,7 +60,7 @@ type flushWait struct {
 
 func newFlusher(gather int) flusher {
 	return flusher{
-		active: &layer{}, gathered: gathering{size: cmp.Or(gather, gatherSize), rows: &layer{}, buffered: &buffer{}}, hand: make(chan *layer, 1), turn: make(chan struct{}, 1), ending: make(chan struct{}), flushed: make(chan struct{}), again: make(chan struct{}, 1),
+		active: &layer{}, gathered: newGathering(cmp.Or(gather, gatherSize)), hand: make(chan *layer, 1), turn: make(chan struct{}, 1), ending: make(chan struct{}), flushed: make(chan struct{}), again: make(chan struct{}, 1),
 	}
 }
 

@@ -33,13 +33,42 @@ const (
 // gathering is what is gathered at one moment. It doesn't change: a transaction makes another one of it.
 type gathering struct {
 	size     int     // of rows that is kept, as [layer].bytes counts
-	rows     *layer  // without any that are gone
+	rows     *layer  // without any that are gone, and without messages
+	messages *piles  // likewise
 	buffered *buffer // what left it and is not at its place yet
 	bytes    int     // of the records in the file
 	next     uint64  // number of the next one
 	at       place   // where the sweep is
 	from     uint64  // number of the first record that was written after the sweep had begun its round
 	done     uint64  // records before it are not needed any more
+}
+
+// newGathering returns one in which nothing is gathered yet.
+func newGathering(size int) gathering {
+	return gathering{size: size, rows: &layer{}, messages: &piles{}, buffered: &buffer{}}
+}
+
+// held is how much is gathered, as [layer].bytes counts.
+func (g *gathering) held() int { return g.rows.bytes + g.messages.bytes }
+
+// get returns a row that is gathered.
+func (g *gathering) get(in bucket, key []byte) (row, bool) {
+	if in == bMessages {
+		return g.messages.get(key)
+	}
+	return g.rows.get(in, key)
+}
+
+// lay lays a row over those that are gathered, or takes it out if it is gone.
+func (g *gathering) lay(in bucket, r row) {
+	switch {
+	case in == bMessages:
+		g.messages.lay(r)
+	case r.gone:
+		g.rows.drop(in, r)
+	default:
+		g.rows.set(in, r)
+	}
 }
 
 // place is the place of a row among those that are gathered.
@@ -50,7 +79,7 @@ type place struct {
 
 // readGathering reads what is gathered, without what the sweep has been past since it was written.
 func readGathering(b *bolt.Tx, size int) (gathering, error) {
-	g := gathering{size: size, rows: &layer{}}
+	g := newGathering(size)
 	var err error
 	if g.buffered, err = readBuffer(b); err != nil {
 		return g, err
@@ -69,11 +98,17 @@ func readGathering(b *bolt.Tx, size int) (gathering, error) {
 		number := binary.BigEndian.Uint64(k)
 		g.next = number + 1
 		g.bytes += len(v)
+		sound := true
 		err := eachRow(v, func(in bucket, r row) {
-			if number >= g.from || number >= g.done && !g.past(in, r.key) {
-				g.rows.lay(in, r)
+			if in == bMessages && len(r.key) != messageLen {
+				sound = false
+			} else if number >= g.from || number >= g.done && !g.past(in, r.key) {
+				g.lay(in, r)
 			}
 		})
+		if !sound {
+			err = errRecord
+		}
 		if err != nil {
 			return fmt.Errorf("gathered %x: %w", k, err)
 		}
@@ -118,21 +153,12 @@ func (g *gathering) past(in bucket, key []byte) bool {
 	return i < g.at.in || i == g.at.in && bytes.Compare(key, g.at.key) < 0
 }
 
-// lay lays a row over those of l, and leaves none that is gone.
-func (l *layer) lay(in bucket, r row) {
-	if r.gone {
-		l.drop(in, r)
-	} else {
-		l.set(in, r)
-	}
-}
-
 // gather writes a layer's scattered rows and returns what is gathered from then on. With all set it takes
 // everything to its place, and leaves no older state of it behind.
 func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 	came, size := &layer{}, 0
-	buffered := *g.buffered
-	g.buffered = &buffered
+	messages, buffered := *g.messages, *g.buffered
+	g.messages, g.buffered = &messages, &buffered
 	for _, in := range scattered {
 		came.trees[in] = l.trees[in]
 		// What is gone goes at once: it may be gone because nobody may read it any more.
@@ -165,16 +191,16 @@ func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 	}
 	for _, in := range scattered {
 		_ = came.each(in, func(r row) error { // it can't fail
-			g.rows.lay(in, r)
+			g.lay(in, r)
 			return nil
 		})
 	}
 	keep := g.size
 	if g.bytes > g.size { // rows that change again and again make records, and nothing to keep
-		keep = min(keep, g.rows.bytes-size)
+		keep = min(keep, g.held()-size)
 	}
 	// After a start there is more than should be: that goes little by little, or it would be a large transaction.
-	keep = max(0, keep, g.rows.bytes-2*size)
+	keep = max(0, keep, g.held()-2*size)
 	if all || g.bytes > 3*g.size {
 		keep = 0
 	}
@@ -184,7 +210,7 @@ func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 		}
 	}
 	rows := 0 // that were buffered
-	for g.rows.bytes > keep {
+	for g.held() > keep {
 		n, err := g.sweep(b, keep, all)
 		if err != nil {
 			return g, err
@@ -194,7 +220,7 @@ func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 	if err := g.buffered.placeFull(b, g.partRows, g.placedAlong(rows)); err != nil {
 		return g, err
 	}
-	if g.rows.bytes == 0 {
+	if g.held() == 0 {
 		g.done = g.next
 	}
 	limit := int(g.next-first) + trimming
@@ -208,15 +234,56 @@ func (g gathering) gather(b *bolt.Tx, l *layer, all bool) (gathering, error) {
 }
 
 // sweep takes rows of one bucket to their places, or into their buffers, until no more is gathered than should
-// be, or it is at the bucket's end. A buffer it leaves with all that there is for it. It returns how many it buffered.
-func (g *gathering) sweep(b *bolt.Tx, keep int, all bool) (int, error) {
-	in := scattered[g.at.in]
-	buffered := in == bMessages && !all
+// be, or it is at the bucket's end. It returns how many it buffered.
+func (g *gathering) sweep(b *bolt.Tx, keep int, all bool) (buffered int, err error) {
+	in, end := scattered[g.at.in], false
+	if in == bMessages {
+		buffered, end, err = g.sweepMessages(b, keep, all)
+	} else {
+		end, err = g.sweepRows(b, in, keep)
+	}
+	if end {
+		g.at = place{in: (g.at.in + 1) % len(scattered)}
+		if g.at.in == 0 { // the round's end too: what was gathered when it began has left
+			g.done, g.from = g.from, g.next
+		}
+	}
+	return buffered, err
+}
+
+// sweepMessages takes whole parts, so that a buffer gets all that there is for it at once.
+func (g *gathering) sweepMessages(b *bolt.Tx, keep int, all bool) (buffered int, end bool, err error) {
+	part := 0
+	if len(g.at.key) > 0 {
+		part = int(g.at.key[0])
+	}
+	for ; part < len(g.messages.of); part++ {
+		if g.held() <= keep {
+			g.at.key = []byte{byte(part)}
+			return buffered, false, nil
+		}
+		rows := g.messages.take(byte(part))
+		switch {
+		case len(rows) == 0:
+		case all:
+			err = putAll(b, bMessages, rows)
+		default:
+			buffered += len(rows)
+			err = g.buffered.add(b, rows)
+		}
+		if err != nil {
+			return buffered, false, err
+		}
+	}
+	return buffered, true, nil
+}
+
+func (g *gathering) sweepRows(b *bolt.Tx, in bucket, keep int) (end bool, err error) {
 	var taken []row
-	left := g.rows.bytes
-	end := true
+	left := g.held()
+	end = true
 	_ = g.rows.from(in, g.at.key, func(r row) (more bool, err error) { // it can't fail
-		if left <= keep && (!buffered || len(taken) == 0 || taken[len(taken)-1].key[0] != r.key[0]) {
+		if left <= keep {
 			g.at.key, end = r.key, false
 			return false, nil
 		}
@@ -224,36 +291,20 @@ func (g *gathering) sweep(b *bolt.Tx, keep int, all bool) (int, error) {
 		taken = append(taken, r)
 		return true, nil
 	})
-	if end {
-		g.at = place{in: (g.at.in + 1) % len(scattered)}
-		if g.at.in == 0 { // the round's end too: what was gathered when it began has left
-			g.done, g.from = g.from, g.next
-		}
-	}
 	for _, r := range taken {
 		g.rows.drop(in, r)
 	}
-	if !buffered {
-		to := b.Bucket(in.name())
-		for _, r := range taken {
-			if err := to.Put(r.key, r.value); err != nil {
-				return 0, err
-			}
+	return end, putAll(b, in, taken)
+}
+
+func putAll(b *bolt.Tx, in bucket, rows []row) error {
+	to := b.Bucket(in.name())
+	for _, r := range rows {
+		if err := to.Put(r.key, r.value); err != nil {
+			return err
 		}
-		return 0, nil
 	}
-	rows := len(taken)
-	for len(taken) > 0 {
-		n := slices.IndexFunc(taken, func(r row) bool { return r.key[0] != taken[0].key[0] })
-		if n < 0 {
-			n = len(taken)
-		}
-		if err := g.buffered.add(b, taken[:n]); err != nil {
-			return 0, err
-		}
-		taken = taken[n:]
-	}
-	return rows, nil
+	return nil
 }
 
 // trim removes records, up to so many, whose rows are at their places or buffered.

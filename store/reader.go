@@ -7,11 +7,11 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// reader reads the file and the layers above it, as of one moment. What it hands out is valid until its
+// reader reads the file, what is gathered in it, and the layers above, as of one moment. What it hands out is valid until its
 // transaction ends, and must not be changed.
 type reader struct {
 	layers   []*layer // the newest first
-	buffered *buffer
+	gathered gathering
 	b        *bolt.Tx
 	pace     *pace // of each; nil: none
 }
@@ -25,7 +25,10 @@ func (r *reader) get(b bucket, key []byte) []byte {
 			return row.value
 		}
 	}
-	return inFile(r.b, r.buffered, b, key)
+	if row, ok := r.gathered.get(b, key); ok {
+		return row.value
+	}
+	return inFile(r.b, r.gathered.buffered, b, key)
 }
 
 // inFile returns a record's value as the file has it; nil if there is none.
@@ -72,13 +75,13 @@ type source interface {
 
 func (r *reader) cursor(b bucket) *cursor {
 	c := &cursor{}
-	for _, l := range r.layers {
+	for _, l := range append(r.layers[:len(r.layers):len(r.layers)], r.gathered.rows) {
 		if tree := l.trees[b]; tree != nil && tree.Len() > 0 {
 			c.sources = append(c.sources, &treeSource{iter: tree.Iter()})
 		}
 	}
 	if b == bMessages {
-		c.sources = append(c.sources, &bufferSource{b: r.b, f: r.buffered})
+		c.sources = append(c.sources, &bufferSource{b: r.b, m: r.gathered.messages, f: r.gathered.buffered})
 	}
 	if in := r.b.Bucket(b.name()); in != nil {
 		c.sources = append(c.sources, &fileSource{c: in.Cursor()})
@@ -256,7 +259,7 @@ func (s *Store) newest(b bucket, key []byte) (r row, ok bool, buffered *buffer) 
 		r, ok = s.frozen.get(b, key)
 	}
 	if !ok {
-		r, ok = s.gathered.rows.get(b, key)
+		r, ok = s.gathered.get(b, key)
 	}
 	return r, ok, s.gathered.buffered
 }

@@ -38,7 +38,7 @@ func cursorAgainstAModel(t *testing.T, in bucket, randomKey func(*rand.Rand) []b
 			t.Fatal(err)
 		}
 		model := map[string]string{}
-		r := &reader{buffered: &buffer{}}
+		r := &reader{gathered: newGathering(0)}
 		err = db.Update(func(b *bolt.Tx) error {
 			bucket, err := b.CreateBucket(in.name())
 			for range rnd.IntN(40) {
@@ -68,10 +68,10 @@ func cursorAgainstAModel(t *testing.T, in bucket, randomKey func(*rand.Rand) []b
 				for _, r := range part {
 					model[string(r.key)] = string(r.value)
 				}
-				if err := r.buffered.add(b, part); err != nil {
+				if err := r.gathered.buffered.add(b, part); err != nil {
 					return err
 				}
-				if err := r.buffered.placeFull(b, func(byte) int { return 1 }, rnd.IntN(6)); err != nil {
+				if err := r.gathered.buffered.placeFull(b, func(byte) int { return 1 }, rnd.IntN(6)); err != nil {
 					return err
 				}
 			}
@@ -79,6 +79,11 @@ func cursorAgainstAModel(t *testing.T, in bucket, randomKey func(*rand.Rand) []b
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+		for range rnd.IntN(20) {
+			k := key()
+			r.gathered.lay(in, row{key: k, value: []byte("gathered")})
+			model[string(k)] = "gathered"
 		}
 		for range rnd.IntN(4) { // the oldest first
 			l := &layer{}

@@ -297,7 +297,7 @@ func (s *Store) viewOf(ctx context.Context, buckets []bucket, read func(*reader)
 func (s *Store) snapshot(buckets []bucket) (r *reader, err error) {
 	s.overlay.Lock() // what is not in the layers any more must be in the transaction
 	defer s.overlay.Unlock()
-	r = &reader{buffered: s.gathered.buffered}
+	r = &reader{gathered: s.gathered}
 	if active := s.active; !active.empty() {
 		if buckets != nil {
 			active = active.copied(buckets)
@@ -307,7 +307,6 @@ func (s *Store) snapshot(buckets []bucket) (r *reader, err error) {
 	if s.frozen != nil {
 		r.layers = append(r.layers, s.frozen)
 	}
-	r.layers = append(r.layers, s.gathered.rows)
 	r.b, err = s.db.Begin(false)
 	return r, closedError(err)
 }

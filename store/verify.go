@@ -64,11 +64,10 @@ func verify(path string, ring *keyring.Ring, p *pace) (counts Counts, faults []s
 		if err != nil {
 			return err
 		}
-		gathered, err := readGathering(b, gatherSize)
-		if err != nil {
+		v.b.layers = append(v.b.layers, log)
+		if v.b.gathered, err = readGathering(b, gatherSize); err != nil {
 			return err
 		}
-		v.b.layers, v.b.buffered = append(v.b.layers, log, gathered.rows), gathered.buffered
 		if ring != nil {
 			if err := checkRing(ring, v.b.get(bMeta, kTouchstone), path); err != nil {
 				return err
