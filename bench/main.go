@@ -50,7 +50,7 @@ func main() {
 		return
 	}
 	b := &bench{fill: 1 << 30, probe: probe, results: map[string][]sample{}}
-	seconds := flag.Int("seconds", 10, "length of each run; those with 1,000 endpoints, and with backups, take three times as long")
+	seconds := flag.Int("seconds", 10, "length of each run; those at a steady rate that compare files take twice as long, those with 1,000 endpoints, and with backups, three times")
 	flag.IntVar(&b.repeat, "repeat", 1, "how often each scenario is run; the results show medians")
 	flag.Func("only", "run only these sections and scenarios, by name, comma separated", func(s string) error {
 		b.only = strings.Split(s, ",")

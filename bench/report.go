@@ -197,9 +197,10 @@ func (b *bench) report() string {
 	var w strings.Builder
 	fmt.Fprintf(&w, `# Results
 
-Made by `+"`make bench`"+`: %s on %s/%s with %d cores, load generator and receiver on the same machine. Runs of %s, %d of each,
-medians of these (least to most). A ratio is to the yardstick's mean in the same round. Every event of 1 KiB is signed,
-stored and synced before it is answered, and delivered with both signatures.
+Made by `+"`make bench`"+`: %s on %s/%s with %d cores, load generator and receiver on the same machine. Runs of %s, and
+of twice that at steady rates in files that are compared, %d of each; medians of these (least to most). A ratio is to the
+yardstick's mean in the same round. Every event of 1 KiB is signed, stored and synced before it is answered, and delivered
+with both signatures.
 
 ## Targets
 

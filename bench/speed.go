@@ -16,7 +16,9 @@ const closedRate = 100_000
 // speed measures what the program does on its own, beside the yardsticks.
 func (b *bench) speed(ctx context.Context) error {
 	onEmpty := func(scenario string, l load, rate int) step {
-		return step{scenario, func(ctx context.Context) error { return b.onEmpty(ctx, scenario, l, rate) }}
+		return step{scenario, func(ctx context.Context) error {
+			return b.onEmpty(ctx, trial{scenario: scenario, length: b.length, rate: rate, load: l})
+		}}
 	}
 	handler := step{"handler", b.handler}
 	relay := step{"relay", b.relay}
@@ -82,8 +84,8 @@ func (b *bench) commits(ctx context.Context) error {
 	return nil
 }
 
-// onEmpty measures a load on an appliance that has nothing in its database yet.
-func (b *bench) onEmpty(ctx context.Context, scenario string, l load, rate int) error {
+// onEmpty measures a load of one tenant on an appliance that has nothing in its database yet.
+func (b *bench) onEmpty(ctx context.Context, t trial) error {
 	r, err := newReceiver(answers)
 	if err != nil {
 		return err
@@ -91,11 +93,12 @@ func (b *bench) onEmpty(ctx context.Context, scenario string, l load, rate int) 
 	defer r.close()
 	return b.installed(func(a *appliance) error {
 		return a.serving(ctx, func() error {
-			t, err := a.tenant(r.url(), "")
+			measured, err := a.tenant(r.url(), "")
 			if err != nil {
 				return err
 			}
-			return b.on(ctx, a, trial{scenario: scenario, numbers: []number{t.number}, length: b.length, rate: rate, receivers: []*receiver{r}, load: l})
+			t.numbers, t.receivers = []number{measured.number}, []*receiver{r}
+			return b.on(ctx, a, t)
 		})
 	})
 }
