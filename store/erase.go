@@ -135,7 +135,7 @@ func (t *tx) eraseEvent(er *webhook.Erasure, k []byte, done *webhook.Erased) err
 	done.AlsoKnownAs = er.Aliases(slices.Clone(done.AlsoKnownAs), &e)
 	var keys [][]byte
 	c := t.cursor(bDeliveries)
-	for k := seekPrefix(c, k); hasPrefix(k, eventKey(e.TenantID, e.ID)); k, _ = c.Next() {
+	for k, _ := c.SeekPrefix(k); k != nil; k, _ = c.Next() {
 		keys = append(keys, bytes.Clone(k))
 	}
 	for _, k := range keys {

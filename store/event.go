@@ -159,9 +159,8 @@ func (s *Store) Event(ctx context.Context, tenant uint32, id webhook.ID) (e webh
 		if e, err = readEvent(b, tenant, id); err != nil {
 			return err
 		}
-		prefix := eventKey(tenant, id)
 		c := b.cursor(bDeliveries)
-		for k, v := c.Seek(prefix); hasPrefix(k, prefix); k, v = c.Next() {
+		for k, v := c.SeekPrefix(eventKey(tenant, id)); k != nil; k, v = c.Next() {
 			d, err := decodeDelivery(k, v, false)
 			if err != nil {
 				return err

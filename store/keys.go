@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 	"time"
 
@@ -172,15 +171,4 @@ func millisOf(t time.Time) int64 {
 		return 0
 	}
 	return t.UnixMilli()
-}
-
-func hasPrefix(k, prefix []byte) bool { return k != nil && bytes.HasPrefix(k, prefix) }
-
-// seekPrefix moves a cursor to the first key that begins with prefix; nil if there is none.
-func seekPrefix(c *cursor, prefix []byte) []byte {
-	k, _ := c.Seek(prefix)
-	if !hasPrefix(k, prefix) {
-		return nil
-	}
-	return k
 }

@@ -197,9 +197,8 @@ func (s *Store) Messages(ctx context.Context, tenant uint32, wamid string) (list
 
 // eachMessage calls visit with every message of an id: one for each number that has it.
 func eachMessage(b *reader, wamid string, visit func(*message)) error {
-	prefix := messageKey(wamid, "")[:12]
 	c := b.cursor(bMessages)
-	for k, v := c.Seek(prefix); hasPrefix(k, prefix); k, v = c.Next() {
+	for k, v := c.SeekPrefix(messageKey(wamid, "")[:12]); k != nil; k, v = c.Next() {
 		m, err := decodeMessage(v)
 		if err != nil {
 			return fmt.Errorf("message %x: %w", k, err)
@@ -282,7 +281,7 @@ func (s *Store) Templates(ctx context.Context, f webhook.TemplateFilter, p webho
 			prefix = idKey(f.TenantID)
 		}
 		c := b.cursor(bTemplates)
-		for k, v := c.Seek(prefix); hasPrefix(k, prefix); k, v = c.Next() {
+		for k, v := c.SeekPrefix(prefix); k != nil; k, v = c.Next() {
 			var r templateRecord
 			if err := unmarshal(v, &r); err != nil || len(k) != 16 {
 				return fmt.Errorf("template %x: %w", k, errRecord)

@@ -59,6 +59,7 @@ func (r *reader) each(b bucket, visit func(k, v []byte) error) error {
 // cursor goes through a bucket's records in either direction. Records must not be written meanwhile.
 type cursor struct {
 	sources []source // the newest first; of equal keys the first source's counts
+	within  []byte   // what the keys begin with that it goes through; nil: all of them
 	at      []byte   // key of the record it is at
 	back    bool     // it moves towards smaller keys
 }
@@ -91,7 +92,7 @@ func (r *reader) cursor(b bucket) *cursor {
 
 // First goes to the first record. Like all of these it returns a nil key where there is none.
 func (c *cursor) First() (k, v []byte) {
-	c.back = false
+	c.back, c.within = false, nil
 	for _, s := range c.sources {
 		s.first()
 	}
@@ -100,7 +101,7 @@ func (c *cursor) First() (k, v []byte) {
 
 // Last goes to the last record.
 func (c *cursor) Last() (k, v []byte) {
-	c.back = true
+	c.back, c.within = true, nil
 	for _, s := range c.sources {
 		s.last()
 	}
@@ -108,8 +109,15 @@ func (c *cursor) Last() (k, v []byte) {
 }
 
 // Seek goes to the first record whose key isn't before key.
-func (c *cursor) Seek(key []byte) (k, v []byte) {
-	c.back = false
+func (c *cursor) Seek(key []byte) (k, v []byte) { return c.SeekWithin(key, nil) }
+
+// SeekPrefix goes to the first record whose key begins with prefix, and from there through such alone.
+func (c *cursor) SeekPrefix(prefix []byte) (k, v []byte) { return c.SeekWithin(prefix, prefix) }
+
+// SeekWithin is a Seek that goes through records alone whose keys begin with prefix, as key does. To look for the next
+// that begins otherwise can take long: where much has expired, thousands that are gone lie before it.
+func (c *cursor) SeekWithin(key, prefix []byte) (k, v []byte) {
+	c.back, c.within = false, prefix
 	for _, s := range c.sources {
 		s.seek(key)
 	}
@@ -163,7 +171,7 @@ func (c *cursor) pick() (k, v []byte) {
 				best, found = r, true
 			}
 		}
-		if !found {
+		if !found || !bytes.HasPrefix(best.key, c.within) {
 			c.at = nil
 			return nil, nil
 		}

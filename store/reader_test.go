@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -138,10 +139,51 @@ func cursorAgainstAModel(t *testing.T, in bucket, randomKey func(*rand.Rand) []b
 				t.Fatalf("seed %d, step %d: at %x=%s, want %x=%s", seed, step, k, v, sorted[at], model[sorted[at]])
 			}
 		}
+		for range 30 {
+			from := key()
+			prefix := from[:rnd.IntN(3)]
+			var want, got []string
+			for _, k := range sorted {
+				if k >= string(from) && strings.HasPrefix(k, string(prefix)) {
+					want = append(want, k)
+				}
+			}
+			for k, _ := c.SeekWithin(from, prefix); k != nil; k, _ = c.Next() {
+				got = append(got, string(k))
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("seed %d: from %x within %x: %x, want %x", seed, from, prefix, got, want)
+			}
+		}
 		r.close()
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// counted is a source that counts its steps.
+type counted struct {
+	source
+	steps int
+}
+
+func (c *counted) next() { c.steps++; c.source.next() }
+
+// A search for what begins with a prefix doesn't go through what is gone behind it.
+func TestSeekPrefixStopsAtItsEnd(t *testing.T) {
+	l := &layer{}
+	for i := range 1000 {
+		l.set(bDeliveries, row{key: fmt.Appendf(nil, "%03d", i), gone: true})
+	}
+	l.set(bDeliveries, row{key: []byte("999"), value: []byte("here")})
+	s := &counted{source: &treeSource{iter: l.trees[bDeliveries].Iter()}}
+	c := &cursor{sources: []source{s}}
+	if k, _ := c.SeekPrefix([]byte("50")); k != nil || s.steps != 10 {
+		t.Errorf("found %s in %d steps", k, s.steps)
+	}
+	if k, v := c.Seek([]byte("50")); string(k) != "999" || string(v) != "here" {
+		t.Errorf("found %s", k)
 	}
 }
 

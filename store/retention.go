@@ -201,7 +201,10 @@ func (t *tx) retainDeliveries(keep *Retention, from []byte, budget *int) (next [
 func (t *tx) retainEvents(keep *Retention, from []byte, budget *int) (next []byte, err error) {
 	keys, next := olderThan(before(webhook.IDAt(t.now.Add(-keep.Deliveries))), t.cursor(bEvents), 4, from, budget)
 	deliveries := t.cursor(bDeliveries)
-	needed := func(k []byte) bool { return seekPrefix(deliveries, k) != nil }
+	needed := func(k []byte) bool {
+		of, _ := deliveries.SeekPrefix(k)
+		return of != nil
+	}
 	t.deleteAll(bEvents, slices.DeleteFunc(keys, needed))
 	return next, nil
 }
@@ -330,7 +333,7 @@ func (t *tx) purgeTenant(id uint32, budget *int) (clean bool) {
 // withPrefix gathers keys as far as the budget goes; all says that there are no more.
 func (t *tx) withPrefix(bucket bucket, prefix []byte, budget *int) (keys [][]byte, all bool) {
 	c := t.cursor(bucket)
-	for k := seekPrefix(c, prefix); hasPrefix(k, prefix); k, _ = c.Next() {
+	for k, _ := c.SeekPrefix(prefix); k != nil; k, _ = c.Next() {
 		if *budget <= 0 {
 			return keys, false
 		}

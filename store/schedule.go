@@ -19,9 +19,10 @@ func (s *Store) Due(endpoint uint32, now time.Time, n int, skip func(webhook.ID)
 	err = s.viewOf(context.Background(), scheduleBuckets, func(b *reader) error {
 		prefix := idKey(endpoint)
 		held := b.cursor(bHeld)
-		list.Held = seekPrefix(held, prefix) != nil
+		first, _ := held.SeekPrefix(prefix)
+		list.Held = first != nil
 		take := func(c *cursor, k, v []byte, upTo int64, room int) error {
-			for ; hasPrefix(k, prefix); k, v = c.Next() {
+			for ; k != nil; k, v = c.Next() {
 				id, due, ok := parseScheduleKey(k)
 				if !ok || len(v) != 8 {
 					return fmt.Errorf("schedule %x: %w", k, errRecord)
@@ -54,11 +55,11 @@ func (s *Store) Due(endpoint uint32, now time.Time, n int, skip func(webhook.ID)
 		}
 		timed, fresh := b.cursor(bSchedule), b.cursor(bSchedule)
 		firstTimed := append(idKey(endpoint), 0, 0, 0, 0, 0, 1)
-		k, v := timed.Seek(firstTimed)
+		k, v := timed.SeekWithin(firstTimed, prefix)
 		if err := take(timed, k, v, now.UnixMilli(), (n+1)/2); err != nil {
 			return err
 		}
-		k, v = fresh.Seek(prefix)
+		k, v = fresh.SeekPrefix(prefix)
 		return take(fresh, k, v, 0, n-len(list.Ready)-len(list.Behind))
 	})
 	return list, err
@@ -66,10 +67,7 @@ func (s *Store) Due(endpoint uint32, now time.Time, n int, skip func(webhook.ID)
 
 // heldBefore reports whether an older delivery of the conversation is held.
 func heldBefore(c *cursor, id webhook.ID, conv webhook.Conversation) bool {
-	k := seekPrefix(c, heldPrefix(id.Owner(), conv))
-	if k == nil {
-		return false
-	}
+	k, _ := c.SeekPrefix(heldPrefix(id.Owner(), conv))
 	first, _, ok := parseHeldKey(k)
 	return ok && first.Before(id)
 }
@@ -232,10 +230,9 @@ func (t *tx) promote(endpoint, tenant uint32, conv webhook.Conversation) (due ti
 	if conv == 0 {
 		return due
 	}
-	prefix := heldPrefix(endpoint, conv)
 	for {
-		k, v := t.cursor(bHeld).Seek(prefix)
-		if !hasPrefix(k, prefix) || len(v) != 0 {
+		k, v := t.cursor(bHeld).SeekPrefix(heldPrefix(endpoint, conv))
+		if k == nil || len(v) != 0 {
 			return due
 		}
 		id, _, _ := parseHeldKey(k)

@@ -175,11 +175,12 @@ func waiting(c *cursor, endpoint uint32, most int) (w webhook.Waiting) {
 		}
 	}
 	prefix := idKey(endpoint)
-	if id, due, ok := parseScheduleKey(seekPrefix(c, prefix)); ok && due == 0 {
+	k, _ := c.SeekPrefix(prefix)
+	if id, due, ok := parseScheduleKey(k); ok && due == 0 {
 		look(id)
 	}
-	k, _ := c.Seek(append(idKey(endpoint), 0, 0, 0, 0, 0, 1))
-	for n := 0; n < most && hasPrefix(k, prefix); n++ {
+	k, _ = c.SeekWithin(append(idKey(endpoint), 0, 0, 0, 0, 0, 1), prefix)
+	for n := 0; n < most && k != nil; n++ {
 		if id, due, ok := parseScheduleKey(k); ok {
 			look(id)
 			if n == 0 {
