@@ -75,7 +75,7 @@ func (b *bench) commits(ctx context.Context) error {
 	before, clockErr := readClock()
 	n, err := commits(ctx, dir, b.length/2)
 	after, afterErr := readClock()
-	if err := errors.Join(err, clockErr, afterErr, os.RemoveAll(dir)); err != nil {
+	if err := errors.Join(err, clockErr, afterErr, remove(dir)); err != nil {
 		return err
 	}
 	x := nothing()
