@@ -7,8 +7,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// reader reads the file, what is gathered in it, and the layers above, as of one moment. What it hands out is valid until its
-// transaction ends, and must not be changed.
+// reader reads the file, what is gathered in it, and the layers above, as of one moment. What it hands out is
+// valid until its transaction ends, and must not be changed.
 type reader struct {
 	layers   []*layer // the newest first
 	gathered gathering
