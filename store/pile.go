@@ -42,27 +42,18 @@ func (m *piles) get(key []byte) (row, bool) {
 	return row{}, false
 }
 
-// lay puts a row in the place of the one with its key, or takes that out if it is gone. Of all that were made of the
+// lay lays a row over the one with its key, or takes that out if it is gone. Of all that were made of the
 // same piles only the newest may be changed.
 func (m *piles) lay(r row) {
 	p := &m.of[r.key[0]]
-	i := p.find(r.key)
-	if i >= 0 {
+	if i := p.find(r.key); i >= 0 {
 		m.bytes -= p.rows[i].size()
-	}
-	switch {
-	case r.gone && i >= 0:
 		p.fronts, p.rows = slices.Delete(slices.Clone(p.fronts), i, i+1), slices.Delete(slices.Clone(p.rows), i, i+1)
-		return
-	case r.gone:
-		return
-	case i >= 0:
-		p.rows = slices.Clone(p.rows)
-		p.rows[i] = r
-	default:
+	}
+	if !r.gone {
+		m.bytes += r.size()
 		p.fronts, p.rows = append(p.fronts, front(r.key)), append(p.rows, r)
 	}
-	m.bytes += r.size()
 }
 
 // take returns a part's rows by key, and leaves none.
