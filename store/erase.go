@@ -55,7 +55,7 @@ type found struct{ key, value []byte }
 func (r *erasing) each(ctx context.Context, in bucket, prefix []byte, most int, may func(v []byte) bool, change func(context.Context, []found) error) error {
 	var until []byte
 	err := r.s.viewOf(ctx, []bucket{in}, func(b *reader) error {
-		k, _ := lastWithPrefix(b.cursor(in), prefix)
+		k, _ := b.cursor(in).LastWithin(prefix)
 		until = after(k)
 		return nil
 	})

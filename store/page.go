@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -73,7 +72,7 @@ func scan[T any](c *cursor, prefix []byte, idLen int, r webhook.Range, p webhook
 	}
 	var last webhook.ID
 	looked := 0
-	for k, v := seekBefore(c, bound, prefix); k != nil && bytes.HasPrefix(k, prefix) && string(k) >= string(oldest); k, v = c.Prev() {
+	for k, v := c.SeekBefore(bound, prefix); k != nil && string(k) >= string(oldest); k, v = c.Prev() {
 		if len(k) != len(prefix)+idLen {
 			return list, fmt.Errorf("key %x: %w", k, errRecord)
 		}

@@ -76,11 +76,15 @@ type source interface {
 
 func (r *reader) cursor(b bucket) *cursor {
 	c := &cursor{}
-	for _, l := range append(r.layers[:len(r.layers):len(r.layers)], r.gathered.rows) {
+	rowsOf := func(l *layer) {
 		if tree := l.trees[b]; tree != nil && tree.Len() > 0 {
 			c.sources = append(c.sources, &treeSource{iter: tree.Iter()})
 		}
 	}
+	for _, l := range r.layers {
+		rowsOf(l)
+	}
+	rowsOf(r.gathered.rows)
 	if b == bMessages {
 		c.sources = append(c.sources, &bufferSource{b: r.b, m: r.gathered.messages, f: r.gathered.buffered})
 	}
@@ -124,6 +128,33 @@ func (c *cursor) SeekWithin(key, prefix []byte) (k, v []byte) {
 	return c.pick()
 }
 
+// SeekBefore goes to the last record before bound whose key begins with prefix, and from there through such alone.
+// Bound is no further than the first key behind the prefix; nil: there is none behind it.
+func (c *cursor) SeekBefore(bound, prefix []byte) (k, v []byte) {
+	c.back, c.within = true, prefix
+	for _, s := range c.sources {
+		if bound == nil {
+			s.last()
+		} else {
+			s.seek(bound)
+			stepBack(s)
+		}
+	}
+	return c.pick()
+}
+
+// stepBack goes to the row before, also from behind the last.
+func stepBack(s source) {
+	if _, ok := s.here(); ok {
+		s.prev()
+	} else {
+		s.last()
+	}
+}
+
+// LastWithin goes to the last record whose key begins with prefix, and from there through such alone.
+func (c *cursor) LastWithin(prefix []byte) (k, v []byte) { return c.SeekBefore(after(prefix), prefix) }
+
 // Next goes to the record behind the one it is at.
 func (c *cursor) Next() (k, v []byte) {
 	if c.at == nil {
@@ -147,13 +178,9 @@ func (c *cursor) Prev() (k, v []byte) {
 		return nil, nil
 	}
 	for _, s := range c.sources {
-		if r, ok := s.here(); !c.back { // its place is behind the key, or at it
-			if ok {
-				s.prev()
-			} else {
-				s.last()
-			}
-		} else if ok && bytes.Equal(r.key, c.at) {
+		if !c.back { // its place is behind the key, or at it
+			stepBack(s)
+		} else if r, ok := s.here(); ok && bytes.Equal(r.key, c.at) {
 			s.prev()
 		}
 	}

@@ -154,6 +154,22 @@ func cursorAgainstAModel(t *testing.T, in bucket, randomKey func(*rand.Rand) []b
 			if !slices.Equal(got, want) {
 				t.Fatalf("seed %d: from %x within %x: %x, want %x", seed, from, prefix, got, want)
 			}
+			bound := from
+			if rnd.IntN(4) == 0 {
+				bound = after(prefix)
+			}
+			got, want = nil, nil
+			for _, k := range sorted {
+				if (bound == nil || k < string(bound)) && strings.HasPrefix(k, string(prefix)) {
+					want = append(want, k)
+				}
+			}
+			for k, _ := c.SeekBefore(bound, prefix); k != nil; k, _ = c.Prev() {
+				got = append(got, string(k))
+			}
+			if slices.Reverse(got); !slices.Equal(got, want) {
+				t.Fatalf("seed %d: back from %x within %x: %x, want %x", seed, bound, prefix, got, want)
+			}
 		}
 		r.close()
 		if err := db.Close(); err != nil {

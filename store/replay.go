@@ -145,7 +145,7 @@ func (s *Store) replayed(ctx context.Context, tenant uint32, r webhook.Range) (f
 		from = eventKey(tenant, firstID(r.Since))
 	}
 	err = s.view(ctx, func(b *reader) error {
-		last, _ := lastWithPrefix(b.cursor(bEvents), idKey(tenant))
+		last, _ := b.cursor(bEvents).LastWithin(idKey(tenant))
 		until = after(last)
 		return nil
 	})

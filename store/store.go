@@ -216,7 +216,7 @@ func (s *Store) afterLastID(b *reader, dir *directory) {
 		s.ids.After(webhook.ID(k))
 	}
 	for tenant := range dir.tenants {
-		if k, _ := lastWithPrefix(b.cursor(bEvents), idKey(tenant)); k != nil {
+		if k, _ := b.cursor(bEvents).LastWithin(idKey(tenant)); k != nil {
 			if id, ok := parseEventKey(k); ok {
 				s.ids.After(id)
 			}
@@ -317,26 +317,6 @@ func closedError(err error) error {
 		return webhook.ErrClosed
 	}
 	return err
-}
-
-// lastWithPrefix moves a cursor to the last key that begins with prefix.
-func lastWithPrefix(c *cursor, prefix []byte) (k, v []byte) {
-	return seekBefore(c, after(prefix), prefix)
-}
-
-// seekBefore moves a cursor to the last key before bound (nil: the last of all) that begins with prefix.
-func seekBefore(c *cursor, bound, prefix []byte) (k, v []byte) {
-	if bound == nil {
-		k, v = c.Last()
-	} else if k, _ = c.Seek(bound); k == nil {
-		k, v = c.Last()
-	} else {
-		k, v = c.Prev()
-	}
-	if !bytes.HasPrefix(k, prefix) {
-		return nil, nil
-	}
-	return k, v
 }
 
 // after returns the first key behind all that begin with prefix; nil if there is none.
